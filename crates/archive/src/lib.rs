@@ -1,0 +1,1 @@
+//! The prediction archive: write-ahead log, Delta table, labels.

@@ -1,0 +1,1 @@
+//! Content-addressed chunks and trees on an object store.

@@ -1,0 +1,1 @@
+//! Ids, clock, pages, kinds of failure and event types; no I/O.

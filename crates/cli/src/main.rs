@@ -1,0 +1,2 @@
+//! The `gingham` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Named series of immutable table snapshots, each with schema, profile and origin.

@@ -1,0 +1,1 @@
+//! SQLite and PostgreSQL behind one handle: transactions, migrations, group commit, the event log.

@@ -1,0 +1,1 @@
+//! People, tokens and the one decision about who may do what.

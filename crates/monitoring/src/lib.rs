@@ -1,0 +1,1 @@
+//! Windows, references, drift, performance and alerts.

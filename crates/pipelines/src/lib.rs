@@ -1,0 +1,1 @@
+//! Pipeline specification, plan, cache, steps and their runner.

@@ -1,0 +1,1 @@
+//! The use cases that join rooms: apply, train, promote, deploy, watch.

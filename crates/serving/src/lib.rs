@@ -1,0 +1,1 @@
+//! Deployments, routing and hot swap.

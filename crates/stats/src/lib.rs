@@ -1,0 +1,1 @@
+//! Profiles, drift and test statistics: pure functions.

@@ -1,0 +1,1 @@
+//! Servers, databases and folders that tests start and stop.

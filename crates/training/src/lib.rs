@@ -1,0 +1,1 @@
+//! Built-in trainers for tables and forecasts, run in a child process.

@@ -1,0 +1,2 @@
+//! Set-up, checks, tests, benchmarks and the demo.
+fn main() {}
