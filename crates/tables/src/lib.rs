@@ -1,1 +1,23 @@
 //! Arrow, DataFusion and Delta Lake behind our own types; the only room that sees them.
+//!
+//! A [`Table`] is a set of named, typed columns in memory. It comes from CSV ([`read_csv`]), Parquet, own
+//! columns, a Delta table or a query, and goes back to any of them. Nothing of Arrow,
+//! DataFusion or Delta Lake appears in the public interface.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
+)]
+
+mod csv_file;
+mod error;
+mod parquet_file;
+mod schema;
+mod table;
+mod values;
+
+pub use csv_file::{CsvOptions, read_csv, read_csv_bytes};
+pub use error::{Error, Result};
+pub use schema::{Column, ColumnType, Schema};
+pub use table::Table;
+pub use values::Values;
