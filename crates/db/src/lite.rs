@@ -1,0 +1,132 @@
+//! SQLite: many readers, one writer that commits whole groups of writes with one fsync.
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
+use tokio::sync::{mpsc, watch};
+
+use crate::session::{Sql, TxConnection};
+use crate::{Error, Tx};
+
+const READERS: u32 = 4;
+const WAITING_WRITES: usize = 4_096;
+const MOST_PER_GROUP: usize = 512;
+const LONGEST_GROUP: Duration = Duration::from_millis(5);
+pub(crate) const LONGEST_WRITE: Duration = Duration::from_secs(60);
+
+/// What a write wants to happen to its part of the group.
+pub(crate) enum Wish {
+    Keep,
+    Undo,
+}
+
+/// Tells the waiting caller how the group ended.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// What a write does with the transaction.
+pub(crate) type Work = Box<dyn for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, Wish> + Send>;
+
+/// One write: runs in a savepoint of the group, and is answered after the group's commit.
+pub(crate) struct Write {
+    pub(crate) run: Work,
+    pub(crate) answer: Answer,
+}
+
+pub(crate) struct Lite {
+    pub(crate) readers: SqlitePool,
+    pub(crate) writes: mpsc::Sender<Write>,
+}
+
+/// Opens the file (making it if it is not there), migrates it and starts its writer.
+pub(crate) async fn open(path: &Path, newest: watch::Sender<i64>) -> Result<Lite, Error> {
+    let opened =
+        |cause: sqlx::Error| Error::Open { location: path.display().to_string(), cause: cause.to_string() };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("cache_size", "-16000")
+        .pragma("mmap_size", "134217728");
+    let connection = options.clone().connect().await.map_err(opened)?;
+    let mut tx = Tx { connection: TxConnection::Lite(Box::new(connection)), newest_event: None };
+    run(&mut tx, "begin immediate").await?;
+    crate::migrations::apply(&mut tx).await?;
+    run(&mut tx, "commit").await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options.read_only(true).create_if_missing(false))
+        .await
+        .map_err(opened)?;
+    let (writes, waiting) = mpsc::channel(WAITING_WRITES);
+    tokio::spawn(write_groups(tx, waiting, newest));
+    Ok(Lite { readers, writes })
+}
+
+async fn run(tx: &mut Tx, sql: &'static str) -> Result<(), Error> {
+    tx.execute(sql, Vec::new()).await.map(drop)
+}
+
+async fn write_groups(mut tx: Tx, mut waiting: mpsc::Receiver<Write>, newest: watch::Sender<i64>) {
+    while let Some(first) = waiting.recv().await {
+        tx.newest_event = None;
+        if let Err(error) = run(&mut tx, "begin immediate").await {
+            (first.answer)(Err(error));
+            continue;
+        }
+        let answers = write_group(&mut tx, first, &mut waiting).await;
+        let committed = run(&mut tx, "commit").await;
+        if committed.is_err() {
+            // After a failed commit SQLite may still hold the transaction open.
+            let _ = run(&mut tx, "rollback").await;
+        }
+        if let (Ok(()), Some(seq)) = (&committed, tx.newest_event) {
+            newest.send_replace(seq);
+        }
+        let failure = committed.err().map(|error| error.to_string());
+        for answer in answers {
+            answer(failure.as_ref().map_or(Ok(()), |cause| Err(Error::Failed { cause: cause.clone() })));
+        }
+    }
+}
+
+/// Runs the first write and all that wait behind it, up to the limits of a group.
+async fn write_group(tx: &mut Tx, first: Write, waiting: &mut mpsc::Receiver<Write>) -> Vec<Answer> {
+    let started = Instant::now();
+    let mut answers = Vec::new();
+    let mut next = Some(first);
+    while let Some(write) = next.take() {
+        match write_one(tx, write.run).await {
+            Ok(()) => answers.push(write.answer),
+            Err(error) => (write.answer)(Err(error)),
+        }
+        if answers.len() < MOST_PER_GROUP && started.elapsed() < LONGEST_GROUP {
+            next = waiting.try_recv().ok();
+        }
+    }
+    answers
+}
+
+async fn write_one(tx: &mut Tx, work: Work) -> Result<(), Error> {
+    run(tx, "savepoint write_one").await?;
+    let event_before = tx.newest_event;
+    let ended = tokio::time::timeout(LONGEST_WRITE, AssertUnwindSafe(work(tx)).catch_unwind()).await;
+    let outcome = match ended {
+        Ok(Ok(Wish::Keep)) => return run(tx, "release write_one").await,
+        Ok(Ok(Wish::Undo)) => Ok(()),
+        Ok(Err(_)) => Err(Error::Panicked),
+        Err(_) => Err(Error::TimedOut { seconds: LONGEST_WRITE.as_secs() }),
+    };
+    tx.newest_event = event_before;
+    run(tx, "rollback to write_one").await?;
+    run(tx, "release write_one").await?;
+    outcome
+}

@@ -1,0 +1,93 @@
+//! The tables of every domain, brought up to date when the database is opened.
+
+use base::{Clock, Digest, SystemClock};
+
+use crate::session::{Sql, Tx};
+use crate::{Error, Value, params};
+
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+}
+
+macro_rules! migrations {
+    ($($name:literal),* $(,)?) => {
+        &[$(Migration { name: $name, sql: include_str!(concat!("../../../migrations/", $name, "/up.sql")) }),*]
+    };
+}
+
+/// Every migration, in the order in which they are applied.
+const MIGRATIONS: &[Migration] = migrations![
+    "20261122_01_events",
+    "20261122_02_experiments",
+    "20261122_03_registry",
+    "20261122_04_datasets",
+    "20261122_05_checks",
+    "20261122_06_monitoring",
+    "20261122_07_pipelines",
+    "20261122_08_serving",
+    "20261122_09_governance",
+    "20261122_10_platform",
+];
+
+const TABLE: &str = "create table if not exists schema_migrations \
+    (name text primary key, digest text not null, applied_at bigint not null)";
+
+/// Applies what is missing, all in the given transaction: either everything or nothing.
+pub(crate) async fn apply(tx: &mut Tx) -> Result<(), Error> {
+    tx.execute(TABLE, Vec::new()).await?;
+    let applied =
+        tx.fetch_all("select name, digest from schema_migrations order by name", Vec::new()).await?;
+    for row in &applied {
+        let name = row.text("name")?;
+        let Some(known) = MIGRATIONS.iter().find(|migration| migration.name == name) else {
+            return Err(Error::NewerSchema { migration: name });
+        };
+        if row.digest("digest")? != Digest::of(known.sql) {
+            return Err(Error::ChangedMigration { migration: known.name });
+        }
+    }
+    for migration in MIGRATIONS.iter().skip(applied.len()) {
+        for statement in statements(migration.sql) {
+            let values: Vec<Value> = Vec::new();
+            tx.execute(statement, values)
+                .await
+                .map_err(|error| Error::Migration { migration: migration.name, cause: error.to_string() })?;
+        }
+        tx.execute(
+            "insert into schema_migrations (name, digest, applied_at) values ($1, $2, $3)",
+            params![migration.name, Digest::of(migration.sql), SystemClock.now()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// The statements of a migration; each ends with a semicolon at the end of a line.
+fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
+    sql.split(";\n").map(str::trim).filter(|statement| statement.lines().any(|line| !is_comment(line)))
+}
+
+fn is_comment(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with("--")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_in_order() {
+        let names: Vec<_> = MIGRATIONS.iter().map(|migration| migration.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn comments_alone_are_no_statement() {
+        assert_eq!(statements("-- a\ncreate table t (a text);\n-- b\n").count(), 1);
+        assert_eq!(statements("-- a\n").count(), 0);
+    }
+}

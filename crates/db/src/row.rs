@@ -1,0 +1,146 @@
+//! One row of a result, the same from both engines.
+
+use std::sync::Arc;
+
+use base::{Digest, Timestamp};
+use serde::de::DeserializeOwned;
+use sqlx::{Column, Row as _, TypeInfo, ValueRef};
+
+use crate::{Error, Value};
+
+/// One row of a result.
+#[derive(Debug, Clone)]
+pub struct Row {
+    columns: Arc<[String]>,
+    values: Vec<Value>,
+}
+
+impl Row {
+    fn value(&self, column: &str) -> Option<&Value> {
+        let index = self.columns.iter().position(|name| name == column)?;
+        self.values.get(index)
+    }
+
+    fn wrong(column: &str, expected: &'static str) -> Error {
+        Error::Column { column: column.to_owned(), expected }
+    }
+
+    /// A whole number or nothing.
+    pub fn opt_int(&self, column: &str) -> Result<Option<i64>, Error> {
+        match self.value(column) {
+            Some(Value::Int(value)) => Ok(*value),
+            Some(Value::Text(None) | Value::Real(None)) => Ok(None),
+            _ => Err(Self::wrong(column, "a whole number")),
+        }
+    }
+
+    /// A whole number.
+    pub fn int(&self, column: &str) -> Result<i64, Error> {
+        self.opt_int(column)?.ok_or_else(|| Self::wrong(column, "a whole number"))
+    }
+
+    /// A boolean, stored as 0 or 1.
+    pub fn bool(&self, column: &str) -> Result<bool, Error> {
+        Ok(self.int(column)? != 0)
+    }
+
+    /// A number or nothing; whole numbers are numbers too.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "SQLite answers sums of reals without fraction as integers"
+    )]
+    pub fn opt_real(&self, column: &str) -> Result<Option<f64>, Error> {
+        match self.value(column) {
+            Some(Value::Real(value)) => Ok(*value),
+            Some(Value::Int(value)) => Ok(value.map(|value| value as f64)),
+            Some(Value::Text(None)) => Ok(None),
+            _ => Err(Self::wrong(column, "a number")),
+        }
+    }
+
+    /// A number.
+    pub fn real(&self, column: &str) -> Result<f64, Error> {
+        self.opt_real(column)?.ok_or_else(|| Self::wrong(column, "a number"))
+    }
+
+    /// Text or nothing.
+    pub fn opt_text(&self, column: &str) -> Result<Option<String>, Error> {
+        match self.value(column) {
+            Some(Value::Text(value)) => Ok(value.clone()),
+            Some(Value::Int(None) | Value::Real(None)) => Ok(None),
+            _ => Err(Self::wrong(column, "text")),
+        }
+    }
+
+    /// Text.
+    pub fn text(&self, column: &str) -> Result<String, Error> {
+        self.opt_text(column)?.ok_or_else(|| Self::wrong(column, "text"))
+    }
+
+    /// A time, stored in microseconds.
+    pub fn time(&self, column: &str) -> Result<Timestamp, Error> {
+        Ok(Timestamp::from_micros(self.int(column)?))
+    }
+
+    /// A time or nothing.
+    pub fn opt_time(&self, column: &str) -> Result<Option<Timestamp>, Error> {
+        Ok(self.opt_int(column)?.map(Timestamp::from_micros))
+    }
+
+    /// A digest, stored as text.
+    pub fn digest(&self, column: &str) -> Result<Digest, Error> {
+        self.text(column)?.parse().map_err(|_| Self::wrong(column, "a digest"))
+    }
+
+    /// A value stored as JSON text.
+    pub fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, Error> {
+        serde_json::from_str(&self.text(column)?)
+            .map_err(|_| Self::wrong(column, "the JSON that was expected"))
+    }
+
+    /// A value stored as JSON text, or nothing.
+    pub fn opt_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, Error> {
+        match self.opt_text(column)? {
+            None => Ok(None),
+            Some(text) => serde_json::from_str(&text)
+                .map(Some)
+                .map_err(|_| Self::wrong(column, "the JSON that was expected")),
+        }
+    }
+
+    pub(crate) fn from_lite(row: &sqlx::sqlite::SqliteRow) -> Result<Self, Error> {
+        let columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
+        let values = (0..row.columns().len())
+            .map(|index| {
+                let raw = row.try_get_raw(index)?;
+                let name = raw.type_info().name().to_owned();
+                Ok(match (raw.is_null(), name.as_str()) {
+                    (true, _) => Value::Text(None),
+                    (_, "INTEGER" | "BOOLEAN") => Value::Int(row.try_get(index)?),
+                    (_, "REAL") => Value::Real(row.try_get(index)?),
+                    _ => Value::Text(row.try_get(index)?),
+                })
+            })
+            .collect::<Result<_, sqlx::Error>>()?;
+        Ok(Self { columns, values })
+    }
+
+    pub(crate) fn from_postgres(row: &sqlx::postgres::PgRow) -> Result<Self, Error> {
+        let columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
+        let values = row
+            .columns()
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                Ok(match column.type_info().name() {
+                    "INT8" => Value::Int(row.try_get(index)?),
+                    "INT4" => Value::Int(row.try_get::<Option<i32>, _>(index)?.map(i64::from)),
+                    "BOOL" => Value::Int(row.try_get::<Option<bool>, _>(index)?.map(i64::from)),
+                    "FLOAT8" => Value::Real(row.try_get(index)?),
+                    _ => Value::Text(row.try_get(index)?),
+                })
+            })
+            .collect::<Result<_, sqlx::Error>>()?;
+        Ok(Self { columns, values })
+    }
+}

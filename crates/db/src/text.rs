@@ -1,0 +1,92 @@
+//! Statements put together at run time from fixed pieces and bound values.
+
+use crate::Value;
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Fixed(&'static str),
+    Bound(Value),
+}
+
+/// A statement made of fixed pieces and bound values. What users send can only ever be bound.
+#[derive(Debug, Clone, Default)]
+pub struct SqlText {
+    pieces: Vec<Piece>,
+}
+
+impl SqlText {
+    /// A statement that begins with `fixed`.
+    #[must_use]
+    pub fn new(fixed: &'static str) -> Self {
+        Self { pieces: vec![Piece::Fixed(fixed)] }
+    }
+
+    /// Adds a fixed piece.
+    #[must_use]
+    pub fn push(mut self, fixed: &'static str) -> Self {
+        self.pieces.push(Piece::Fixed(fixed));
+        self
+    }
+
+    /// Adds a placeholder with its value.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.pieces.push(Piece::Bound(value.into()));
+        self
+    }
+
+    /// Adds placeholders with their values, separated by commas.
+    #[must_use]
+    pub fn bind_list<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
+        for (index, value) in values.into_iter().enumerate() {
+            if index > 0 {
+                self.pieces.push(Piece::Fixed(", "));
+            }
+            self.pieces.push(Piece::Bound(value.into()));
+        }
+        self
+    }
+
+    /// Adds another statement's pieces.
+    #[must_use]
+    pub fn append(mut self, other: Self) -> Self {
+        self.pieces.extend(other.pieces);
+        self
+    }
+
+    /// How many values are bound.
+    #[must_use]
+    pub fn bound(&self) -> usize {
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Bound(_))).count()
+    }
+
+    pub(crate) fn render(self) -> (String, Vec<Value>) {
+        let mut sql = String::new();
+        let mut values = Vec::new();
+        for piece in self.pieces {
+            match piece {
+                Piece::Fixed(fixed) => sql.push_str(fixed),
+                Piece::Bound(value) => {
+                    values.push(value);
+                    sql.push('$');
+                    sql.push_str(&values.len().to_string());
+                }
+            }
+        }
+        (sql, values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_numbered_across_pieces() {
+        let inner = SqlText::new("b in (").bind_list(["x", "y"]).push(")");
+        let (sql, values) =
+            SqlText::new("select a from t where a = ").bind(1_i64).push(" and ").append(inner).render();
+        assert_eq!(sql, "select a from t where a = $1 and b in ($2, $3)");
+        assert_eq!(values, crate::params![1_i64, "x", "y"]);
+    }
+}
