@@ -1,1 +1,47 @@
-//! Profiles, drift and test statistics: pure functions.
+//! Profiles, drift and test statistics: pure functions, no clock, no I/O.
+//!
+//! - [`Profile`]: what is kept of a column in a window; it merges, so any range of time is a sum of profiles.
+//! - [`Sample`] and [`Shares`]: two views of a comparison, rows in order and shares of rows by bin, with the
+//!   distances and tests that belong to each.
+//! - [`regression_metrics`], [`paired_bootstrap`] and [`adjusted_p_values`]: how good a model is, whether one is
+//!   better than another, and how much to believe many tests at once.
+//!
+//! Conventions (bins, floors, logarithms, tails) stand beside each function; every value is compared with scipy
+//! and scikit-learn in `tests/it`.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "tests fail by panicking"
+    )
+)]
+
+mod base64;
+mod bootstrap;
+mod discovery;
+mod edges;
+mod error;
+mod kolmogorov;
+mod levels;
+mod moments;
+mod profile;
+mod regression;
+mod sample;
+mod shares;
+mod sketch;
+mod tails;
+
+pub use bootstrap::{Interval, paired_bootstrap};
+pub use discovery::adjusted_p_values;
+pub use edges::{Bins, COARSE_BINS, Edges, FINE_BINS};
+pub use error::Error;
+pub use levels::{EXACT_LEVELS, Levels, TopValue};
+pub use moments::Moments;
+pub use profile::{NumberProfile, Profile, TextProfile, Values};
+pub use regression::{RegressionMetrics, regression_metrics};
+pub use sample::{KolmogorovSmirnov, Sample};
+pub use shares::{ChiSquare, SHARE_FLOOR, Shares, psi_null_quantile};
+pub use sketch::{DistinctSketch, QuantileSketch};
