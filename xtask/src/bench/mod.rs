@@ -1,0 +1,82 @@
+//! `cargo xtask bench`: measures, prints, and keeps the figures beside date and machine.
+
+mod figures;
+mod machine;
+mod start;
+mod story;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::flags::Flags;
+use crate::{repository, setup};
+use figures::Figure;
+
+/// One benchmark: its name, what it tells, and how it is run.
+struct Bench {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Setting) -> Result<Vec<Figure>>,
+}
+
+/// What every benchmark is given.
+pub struct Setting {
+    /// The binary to measure.
+    pub binary: PathBuf,
+    /// A folder for its data, removed at the end.
+    pub folder: PathBuf,
+}
+
+/// All benchmarks.
+const BENCHES: &[Bench] = &[
+    Bench { name: "size", what: "bytes of the binary", run: start::size },
+    Bench {
+        name: "cold-start",
+        what: "from exec to the first 200 of /health, on an existing folder",
+        run: start::cold,
+    },
+    Bench { name: "memory", what: "resident memory of an idle server", run: start::memory },
+    Bench { name: "demo", what: "the whole story without building", run: story::demo },
+];
+
+/// Runs the command.
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
+    let flags = Flags::parse(arguments, &["list", "dry"], &["binary"])?;
+    if flags.has("list") {
+        for bench in BENCHES {
+            println!("{:<12} {}", bench.name, bench.what);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(stranger) = flags.words.iter().find(|word| !BENCHES.iter().any(|bench| bench.name == *word)) {
+        bail!("there is no benchmark `{stranger}`; `cargo xtask bench --list` names them");
+    }
+    let (binary, build) = match flags.get("binary") {
+        Some(path) => (std::env::current_dir()?.join(path), "given binary"),
+        None => {
+            setup::ui()?;
+            setup::binary()?;
+            (repository::binary()?, "dev profile")
+        }
+    };
+    let folder = std::env::temp_dir().join(format!("gingham-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let setting = Setting { binary, folder };
+    let mut measured = Vec::new();
+    for bench in BENCHES {
+        if flags.words.is_empty() || flags.words.iter().any(|word| word == bench.name) {
+            println!("== {}: {}", bench.name, bench.what);
+            for figure in (bench.run)(&setting)? {
+                println!("{figure}");
+                measured.push(figure);
+            }
+        }
+    }
+    std::fs::remove_dir_all(&setting.folder)?;
+    if !flags.has("dry") {
+        figures::keep(&measured, &machine::describe(build))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

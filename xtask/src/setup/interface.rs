@@ -1,0 +1,69 @@
+//! The web interface: its npm packages and its build.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use super::Missing;
+use super::stamp::Stamp;
+use crate::process::{self, Program};
+use crate::repository;
+
+/// The folder of the web interface; absent in a checkout without one.
+fn folder() -> Result<PathBuf, Missing> {
+    let folder = repository::root().map_err(|error| error.to_string())?.join("ui");
+    if folder.join("package.json").is_file() {
+        Ok(folder)
+    } else {
+        Err("there is no ui/package.json".to_owned())
+    }
+}
+
+/// Its npm packages, installed when the lock file changed.
+pub fn modules() -> Result<PathBuf, Missing> {
+    let folder = folder()?;
+    if process::find("npm").is_none() {
+        return Err("npm is not installed".to_owned());
+    }
+    install(&folder).map_err(|error| format!("{error:#}"))?;
+    Ok(folder)
+}
+
+fn install(folder: &std::path::Path) -> Result<()> {
+    let stamp = Stamp::of_files(
+        folder.join("node_modules/.gingham/packages"),
+        folder,
+        ["package.json", "package-lock.json"],
+    )?;
+    if stamp.is_current() {
+        return Ok(());
+    }
+    println!("installing the packages of the interface ...");
+    Program::new("npm")
+        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .folder(folder)
+        .run_or_fail()?;
+    stamp.set()
+}
+
+/// Builds the interface when one of its sources changed; without one there is nothing to do.
+pub fn build() -> Result<()> {
+    if folder().is_err() {
+        println!("no interface to build: there is no ui/package.json");
+        return Ok(());
+    }
+    let folder = match modules() {
+        Ok(folder) => folder,
+        Err(reason) => bail!("the interface cannot be built: {reason}"),
+    };
+    let root = repository::root()?;
+    let files = repository::files()?;
+    let sources = files.iter().map(String::as_str).filter(|path| path.starts_with("ui/"));
+    let stamp = Stamp::of_files(folder.join("node_modules/.gingham/build"), &root, sources)?;
+    if stamp.is_current() && folder.join("dist/index.html").is_file() {
+        return Ok(());
+    }
+    println!("building the interface ...");
+    Program::new("npm").args(["run", "--silent", "build"]).folder(&folder).run_or_fail()?;
+    stamp.set()
+}

@@ -1,0 +1,55 @@
+//! Finding or installing what the other commands need, once, without asking.
+
+mod debian;
+mod interface;
+mod python;
+mod stamp;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::flags::Flags;
+use crate::process::Program;
+
+pub use debian::{chromium, postgres};
+pub use interface::{build as ui, modules as ui_modules};
+pub use python::environment as python;
+
+/// What stands in the way of a part; its words are printed beside the part that was left out.
+pub type Missing = String;
+
+/// `cargo xtask set-up`.
+pub fn everything(arguments: &[String]) -> Result<ExitCode> {
+    Flags::parse(arguments, &[], &[])?;
+    let mut missing = Vec::new();
+    let start = Instant::now();
+    for (what, found) in [
+        ("PostgreSQL", postgres().map(|folder| folder.display().to_string())),
+        ("Chromium", chromium().map(|path| path.display().to_string())),
+        ("Python environment", python().map(|path| path.display().to_string())),
+    ] {
+        match found {
+            Ok(place) => println!("{what}: {place}"),
+            Err(reason) => {
+                println!("{what}: missing, {reason}");
+                missing.push(what);
+            }
+        }
+    }
+    ui()?;
+    binary()?;
+    println!("set up in {:.0} s", start.elapsed().as_secs_f64());
+    Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the `gingham` binary as the tests build it, so that nothing is compiled twice.
+pub fn binary() -> Result<()> {
+    println!("building gingham (the first time takes 20 minutes on two cores) ...");
+    let ended = Program::cargo()?.args(["build", "--workspace", "--bins", "--tests"]).run()?;
+    if !ended.success {
+        bail!("the build {}", ended.words);
+    }
+    Ok(())
+}

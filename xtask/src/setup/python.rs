@@ -1,0 +1,57 @@
+//! A Python environment with the packages that tests of real clients need, kept in the cache.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Missing;
+use super::stamp::Stamp;
+use crate::process::{self, Program};
+use crate::repository;
+
+/// What the environment holds, relative to the root.
+const REQUIREMENTS: &str = "python/tests/requirements.txt";
+
+/// The interpreter of the environment; made when the requirements changed.
+pub fn environment() -> Result<PathBuf, Missing> {
+    let root = repository::root().map_err(|error| error.to_string())?;
+    if !root.join(REQUIREMENTS).is_file() {
+        return Err(format!("there is no {REQUIREMENTS}"));
+    }
+    if process::find("python3").is_none() {
+        return Err("python3 is not installed".to_owned());
+    }
+    make(&root).map_err(|error| format!("{error:#}"))
+}
+
+fn make(root: &Path) -> Result<PathBuf> {
+    let parent = repository::cache_folder()?.join("python");
+    let named = Stamp::of_files(PathBuf::new(), root, [REQUIREMENTS])?;
+    let folder = parent.join(named.hash());
+    let interpreter = folder.join("bin/python");
+    let stamp = Stamp::of_files(folder.join("complete"), root, [REQUIREMENTS])?;
+    if stamp.is_current() && interpreter.is_file() {
+        return Ok(interpreter);
+    }
+    println!("making a Python environment for the tests ...");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).context("an unfinished environment cannot be removed")?;
+    }
+    std::fs::create_dir_all(&parent)?;
+    let requirements = root.join(REQUIREMENTS);
+    if process::find("uv").is_some() {
+        Program::new("uv").args(["venv", "--quiet"]).arg(folder.to_string_lossy()).run_or_fail()?;
+        Program::new("uv")
+            .args(["pip", "install", "--quiet", "--python"])
+            .args([interpreter.to_string_lossy(), "-r".into(), requirements.to_string_lossy()])
+            .run_or_fail()?;
+    } else {
+        Program::new("python3").args(["-m", "venv"]).arg(folder.to_string_lossy()).run_or_fail()?;
+        Program::new(&interpreter)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(requirements.to_string_lossy())
+            .run_or_fail()?;
+    }
+    stamp.set()?;
+    Ok(interpreter)
+}

@@ -1,0 +1,81 @@
+//! The Python package and the clients that people already have, against the real binary.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::counts::Counts;
+use super::outcome::Outcome;
+use super::story::Stage;
+use crate::process::Program;
+use crate::server::Server;
+use crate::{repository, setup};
+
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
+
+/// Tests that need the folder that the demo leaves.
+const ON_THE_DEMO: &[&str] = &["tests/test_deltalake.py", "tests/test_oip_client.py", "tests/test_story.py"];
+
+/// Strict types of the package.
+pub fn types() -> Result<Outcome> {
+    let python = match setup::python() {
+        Ok(python) => python,
+        Err(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    let ended = Program::new(python)
+        .args(["-m", "mypy", "--strict", "src"])
+        .folder(folder()?)
+        .deadline(DEADLINE)
+        .run()?;
+    Ok(Outcome::of_one(&ended))
+}
+
+/// Every test that is content with an empty server.
+pub fn clients(stage: &mut Stage) -> Result<Outcome> {
+    let python = match setup::python() {
+        Ok(python) => python,
+        Err(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    stage.build()?;
+    let server = Server::start(&stage.folder()?.join("clients"))?;
+    let mut program = pytest(python)?.arg("tests").env("GINGHAM_URL", server.url());
+    for file in ON_THE_DEMO {
+        program = program.arg(format!("--ignore={file}"));
+    }
+    let ended = program.run_and_keep()?;
+    Ok(Outcome::of_runner(&ended, Counts::read(&ended.output)))
+}
+
+/// The tests that look at what the demo left.
+pub fn archive(stage: &mut Stage) -> Result<Outcome> {
+    let python = match setup::python() {
+        Ok(python) => python,
+        Err(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    let (url, data) = match stage.server()? {
+        Ok(server) => (server.url(), stage.demo_folder()?),
+        Err(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    let folder = folder()?;
+    let ended = pytest(python)?
+        .args(ON_THE_DEMO.iter().copied().filter(|file| folder.join(file).is_file()))
+        .env("GINGHAM_URL", url)
+        .env("GINGHAM_DATA", data.to_string_lossy())
+        .run_and_keep()?;
+    Ok(Outcome::of_runner(&ended, Counts::read(&ended.output)))
+}
+
+fn folder() -> Result<PathBuf> {
+    Ok(repository::root()?.join("python"))
+}
+
+fn pytest(python: PathBuf) -> Result<Program> {
+    Ok(Program::new(python)
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .folder(folder()?)
+        .env("PYTHONPATH", "src")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("NO_PROXY", "127.0.0.1,localhost")
+        .deadline(DEADLINE))
+}
