@@ -1,7 +1,7 @@
 //! Arrow, DataFusion and Delta Lake behind our own types; the only room that sees them.
 //!
 //! A [`Table`] is a set of named, typed columns in memory. It comes from CSV ([`read_csv`]), Parquet, own
-//! columns, a Delta table or a query, and goes back to any of them. Nothing of Arrow,
+//! columns, a [`DeltaTable`] or a query, and goes back to any of them. Nothing of Arrow,
 //! DataFusion or Delta Lake appears in the public interface.
 
 #![cfg_attr(
@@ -10,6 +10,8 @@
 )]
 
 mod csv_file;
+mod delta;
+mod engine;
 mod error;
 mod parquet_file;
 mod schema;
@@ -17,6 +19,7 @@ mod table;
 mod values;
 
 pub use csv_file::{CsvOptions, read_csv, read_csv_bytes};
+pub use delta::{DeltaTable, FileInfo, Marker};
 pub use error::{Error, Result};
 pub use schema::{Column, ColumnType, Schema};
 pub use table::Table;

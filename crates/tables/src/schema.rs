@@ -140,7 +140,6 @@ impl Schema {
         Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
     }
 
-    #[allow(dead_code, reason = "Delta tables come next")]
     pub(crate) fn of_arrow(schema: &ArrowSchema) -> Result<Self> {
         let columns = schema.fields().iter().map(|field| {
             let kind = ColumnType::of_arrow(field.data_type()).ok_or_else(|| Error::UnsupportedType {

@@ -38,6 +38,28 @@ impl Table {
         Self::of_arrays(Arc::new(ArrowSchema::new(fields)), arrays, rows)
     }
 
+    /// A table of exactly these columns; fails if a value is missing where the schema allows none.
+    pub fn with_schema(schema: &Schema, columns: Vec<(String, Values)>, rows: usize) -> Result<Self> {
+        let mut arrays = Vec::with_capacity(columns.len());
+        for ((name, values), column) in columns.into_iter().zip(&schema.columns) {
+            if values.len() != rows {
+                return Err(Error::UnevenColumns { column: name, rows: values.len(), expected: rows });
+            }
+            if name != column.name {
+                return Err(schema.unknown(&name));
+            }
+            if values.kind() != column.kind {
+                return Err(Error::WrongType {
+                    column: name,
+                    expected: column.kind.to_string(),
+                    found: values.kind().to_string(),
+                });
+            }
+            arrays.push(values.into_arrow());
+        }
+        Self::of_arrays(schema.to_arrow(), arrays, rows)
+    }
+
     /// A table with these columns and no rows.
     pub fn empty(schema: &Schema) -> Result<Self> {
         Self::of_batch(&RecordBatch::new_empty(schema.to_arrow()))

@@ -65,6 +65,17 @@ impl Values {
         }
     }
 
+    /// Whether no value is there.
+    #[must_use]
+    pub fn all_missing(&self) -> bool {
+        match self {
+            Self::Int(values) | Self::Time(values) => values.iter().all(Option::is_none),
+            Self::Real(values) => values.iter().all(Option::is_none),
+            Self::Text(values) => values.iter().all(Option::is_none),
+            Self::Bool(values) => values.iter().all(Option::is_none),
+        }
+    }
+
     pub(crate) fn into_arrow(self) -> ArrayRef {
         match self {
             Self::Int(values) => Arc::new(Int64Array::from(values)),

@@ -1,0 +1,104 @@
+//! Rows on their way into and out of the data files of a Delta table.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::DataFile;
+use crate::table::Odd;
+use crate::{Column, ColumnType, Error, Result, Schema, Table, Values};
+
+/// The same columns, each of which may lack values.
+pub(super) fn all_nullable(schema: &Schema) -> Schema {
+    let columns = schema.columns.iter().map(|column| Column::new(column.name.clone(), column.kind));
+    Schema::new(columns.collect())
+}
+
+/// The rows with the columns that the table will have, and the table's new columns if it gains any.
+pub(super) fn fit(rows: &Table, known: &Schema, folder: &Path) -> Result<(Table, Option<Schema>)> {
+    let mut columns = Vec::with_capacity(known.columns.len());
+    for column in &known.columns {
+        let values = match rows.schema().find(&column.name) {
+            None => Values::missing(column.kind, rows.row_count()),
+            Some(_) => convert(rows.column(&column.name)?, column, folder)?,
+        };
+        columns.push((column.name.clone(), values));
+    }
+    let mut schema = known.clone();
+    for column in rows.schema().columns.iter().filter(|column| known.find(&column.name).is_none()) {
+        columns.push((column.name.clone(), rows.column(&column.name)?));
+        schema.columns.push(Column::new(column.name.clone(), column.kind));
+    }
+    let widened = schema.columns.len() > known.columns.len();
+    let rows = Table::with_schema(&all_nullable(&schema), columns, rows.row_count())?;
+    Ok((rows, widened.then(|| all_nullable(&schema))))
+}
+
+fn convert(values: Values, column: &Column, folder: &Path) -> Result<Values> {
+    if values.kind() == column.kind {
+        return Ok(values);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a column of real numbers holds the nearest real number")]
+    match (values, column.kind) {
+        (Values::Int(values), ColumnType::Real) => {
+            Ok(Values::Real(values.into_iter().map(|value| value.map(|number| number as f64)).collect()))
+        }
+        (values, kind) if values.all_missing() => Ok(Values::missing(kind, values.len())),
+        (values, kind) => Err(Error::SchemaChange {
+            location: folder.display().to_string(),
+            column: column.name.clone(),
+            was: kind.to_string(),
+            is: values.kind().to_string(),
+        }),
+    }
+}
+
+/// Reads data files one after the other, each brought to the columns of `schema`.
+pub(super) fn read_files(folder: &Path, files: &[DataFile], schema: &Schema) -> Result<Table> {
+    let mut parts = Vec::with_capacity(files.len() + 1);
+    parts.push(Table::empty(schema)?);
+    for file in files {
+        if file.masked {
+            return Err(Error::Storage {
+                doing: "read",
+                location: folder.display().to_string(),
+                problem: "rows were deleted by a mask (deletion vector), which only queries can read"
+                    .to_owned(),
+            });
+        }
+        parts.push(read_file(&folder.join(&file.info.path), schema)?);
+    }
+    Table::concat(&parts)
+}
+
+fn read_file(path: &PathBuf, schema: &Schema) -> Result<Table> {
+    let damaged = |problem: String| Error::Damaged { what: format!("`{}`", path.display()), problem };
+    let file = File::open(path).map_err(|error| Error::Storage {
+        doing: "read",
+        location: path.display().to_string(),
+        problem: error.to_string(),
+    })?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(error.to_string()))?;
+    let arrow_schema = builder.schema().clone();
+    let reader = builder.with_batch_size(65_536).build().map_err(|error| damaged(error.to_string()))?;
+    let batches =
+        reader.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| damaged(error.to_string()))?;
+    let rows = Table::of_batches(&arrow_schema, &batches, Odd::Refuse)?;
+    let mut columns = Vec::with_capacity(schema.columns.len());
+    for column in &schema.columns {
+        let values = match rows.schema().find(&column.name) {
+            None => Values::missing(column.kind, rows.row_count()),
+            Some(found) if found.kind == column.kind => rows.column(&column.name)?,
+            Some(found) => {
+                return Err(damaged(format!(
+                    "column `{}` holds {}, the table says {}",
+                    column.name, found.kind, column.kind
+                )));
+            }
+        };
+        columns.push((column.name.clone(), values));
+    }
+    Table::with_schema(schema, columns, rows.row_count())
+}
