@@ -1,1 +1,33 @@
 //! HTTP: the API, MLflow's API, the Open Inference Protocol and the embedded UI.
+//!
+//! Every request passes [`front_door`](crate) — request id, guard against other sites, credentials — and then the gate
+//! of its route, which is made from the route's rule. Failures become responses in [`problem`] and nowhere else.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
+)]
+
+mod app;
+mod credentials;
+mod events;
+pub mod extract;
+mod front_door;
+mod guard;
+mod info;
+mod mlflow;
+mod observe;
+mod oip;
+mod openapi;
+pub mod problem;
+mod router;
+pub mod routes;
+mod serve;
+mod settings;
+mod ui;
+
+pub use app::App;
+pub use front_door::Connection;
+pub use router::{document, router, routes as all_routes};
+pub use serve::{browser_address, serve};
+pub use settings::{LocalAccess, Settings};

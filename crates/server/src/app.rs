@@ -1,0 +1,79 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use base::{Clock, Timestamp};
+use db::Db;
+use governance::Directory;
+use tokio::sync::watch;
+
+use crate::settings::Settings;
+
+/// The state behind all routes; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+struct Parts {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    directory: Directory,
+    settings: Settings,
+    started_at: Timestamp,
+    stopping: watch::Sender<bool>,
+}
+
+impl App {
+    /// The state over a database.
+    #[must_use]
+    pub fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let started_at = clock.now();
+        App(Arc::new(Parts {
+            directory: Directory::new(db.clone()),
+            db,
+            clock,
+            settings,
+            started_at,
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// The metadata database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The accounts behind tokens.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// How the server behaves.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// When the server started.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.0.started_at
+    }
+
+    /// Becomes true when the server is told to stop; streams end then.
+    #[must_use]
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.0.stopping.subscribe()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+}

@@ -1,0 +1,7 @@
+//! The event log: in pages, as a live stream, and verified.
+
+mod routes;
+mod stream;
+mod wire;
+
+pub(crate) use routes::routes;

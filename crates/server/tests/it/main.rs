@@ -1,0 +1,10 @@
+//! The real router over a real database.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod access;
+mod document;
+mod events;
+mod harness;
+mod requests;
+mod stopping;
