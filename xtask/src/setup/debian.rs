@@ -53,7 +53,7 @@ fn found_or_installed(find: impl Fn() -> Option<PathBuf>, package: &str) -> Resu
         *fetched = true;
     }
     println!("installing {package} ...");
-    apt(&["install", "-y", "-qq", "--no-install-recommends", package])?;
+    apt(&["install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", package])?;
     find().ok_or_else(|| format!("`{package}` was installed but its program was not found"))
 }
 

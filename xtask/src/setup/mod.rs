@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 
 use crate::flags::Flags;
 use crate::process::Program;
+use crate::repository;
 
 pub use debian::{chromium, postgres};
 pub use interface::{build as ui, modules as ui_modules};
@@ -44,10 +45,15 @@ pub fn everything(arguments: &[String]) -> Result<ExitCode> {
     Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds the `gingham` binary as the tests build it, so that nothing is compiled twice.
+/// Builds the `gingham` binary. Features are the same for it as for the tests of the whole
+/// workspace, so that nothing is compiled twice.
 pub fn binary() -> Result<()> {
-    println!("building gingham (the first time takes 20 minutes on two cores) ...");
-    let ended = Program::cargo()?.args(["build", "--workspace", "--bins", "--tests"]).run()?;
+    if repository::binary()?.is_file() {
+        println!("building gingham ...");
+    } else {
+        println!("building gingham, for the first time: about 20 minutes on two cores ...");
+    }
+    let ended = Program::cargo()?.args(["build", "--package", "cli", "--bin", "gingham"]).run()?;
     if !ended.success {
         bail!("the build {}", ended.words);
     }

@@ -1,0 +1,214 @@
+//! What models and versions can be looked for by, and its SQL. Only fixed pieces and bound values ever meet here.
+
+use db::{Sql, SqlText, params};
+
+use crate::Error;
+
+/// Conditions joined by `and` and `or`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// All must hold; holds when empty.
+    All(Vec<Filter>),
+    /// At least one must hold.
+    Any(Vec<Filter>),
+    /// One condition.
+    Is(Wanted),
+}
+
+impl Filter {
+    /// Lets everything through.
+    #[must_use]
+    pub const fn everything() -> Self {
+        Self::All(Vec::new())
+    }
+
+    /// Versions of `model` with this number.
+    #[must_use]
+    pub fn version(model: &str, number: i64) -> Self {
+        Self::All(vec![
+            Self::Is(Wanted::Name(Test::Equal(model.to_owned()))),
+            Self::Is(Wanted::Number(Sign::Equal, number)),
+        ])
+    }
+
+    fn mentions_like(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::mentions_like),
+            Self::Is(
+                Wanted::Name(test) | Wanted::SourceRun(test) | Wanted::Source(test) | Wanted::Tag(_, test),
+            ) => matches!(test, Test::Like(_)),
+            Self::Is(Wanted::Number(..)) => false,
+        }
+    }
+}
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// On the model's name.
+    Name(Test),
+    /// On a version's number.
+    Number(Sign, i64),
+    /// On the run that made a version.
+    SourceRun(Test),
+    /// On where a version's files come from.
+    Source(Test),
+    /// On a tag of the model or version.
+    Tag(String, Test),
+}
+
+/// What a text must be. A text that is not there passes `Missing` only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is its own name")]
+pub enum Test {
+    Equal(String),
+    NotEqual(String),
+    Like(String),
+    ILike(String),
+    In(Vec<String>),
+    NotIn(Vec<String>),
+    Missing,
+    Present,
+}
+
+/// How two numbers are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is its own name")]
+pub enum Sign {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// By what models or versions are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is its own name")]
+pub enum Column {
+    Name,
+    Number,
+    CreatedAt,
+    UpdatedAt,
+}
+
+/// One term of an ordering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// By what.
+    pub column: Column,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+/// How the tables around a thing are called; models are `m`, versions `v`.
+pub(crate) struct Target {
+    /// Ends where the key is bound.
+    pub tag_of: &'static str,
+    pub created_at: &'static str,
+    pub updated_at: &'static str,
+    pub number: &'static str,
+}
+
+pub(crate) const MODELS: Target = Target {
+    tag_of: "exists (select 1 from registry_model_tags x where x.model = m.number and x.key = ",
+    created_at: "m.created_at",
+    updated_at: "m.updated_at",
+    number: "m.last_version",
+};
+
+pub(crate) const VERSIONS: Target = Target {
+    tag_of: "exists (select 1 from registry_version_tags x \
+             where x.model = v.model and x.version = v.number and x.key = ",
+    created_at: "v.created_at",
+    updated_at: "v.updated_at",
+    number: "v.number",
+};
+
+/// Makes `like` count case on every engine. SQLite's does not unless the connection says so; PostgreSQL's always does.
+pub(crate) async fn prepare(sql: &mut impl Sql, filter: &Filter) -> Result<(), Error> {
+    if filter.mentions_like() {
+        let loose = sql
+            .fetch_optional("select case when 'a' like 'A' then 1 else 0 end as loose", params![])
+            .await?
+            .is_some_and(|row| row.int("loose").is_ok_and(|loose| loose == 1));
+        if loose {
+            sql.execute("pragma case_sensitive_like = 1", params![]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a whole filter.
+pub(crate) fn push_filter(text: SqlText, target: &Target, filter: &Filter) -> SqlText {
+    let (parts, word, empty) = match filter {
+        Filter::Is(wanted) => return push_wanted(text, target, wanted),
+        Filter::All(parts) => (parts, " and ", "1 = 1"),
+        Filter::Any(parts) => (parts, " or ", "1 = 0"),
+    };
+    if parts.is_empty() {
+        return text.push(empty);
+    }
+    let mut text = text.push("(");
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            text = text.push(word);
+        }
+        text = push_filter(text, target, part);
+    }
+    text.push(")")
+}
+
+/// Adds `order by` with these terms and then `ties`.
+pub(crate) fn push_order(mut text: SqlText, target: &Target, order: &[Order], ties: &'static str) -> SqlText {
+    text = text.push(" order by ");
+    for term in order {
+        text = text.push(match term.column {
+            Column::Name => "m.name",
+            Column::Number => target.number,
+            Column::CreatedAt => target.created_at,
+            Column::UpdatedAt => target.updated_at,
+        });
+        text = text.push(if term.descending { " desc, " } else { " asc, " });
+    }
+    text.push(ties)
+}
+
+fn push_wanted(text: SqlText, target: &Target, wanted: &Wanted) -> SqlText {
+    match wanted {
+        Wanted::Name(test) => push_test(text, "m.name", test),
+        Wanted::SourceRun(test) => push_test(text, "v.source_run", test),
+        Wanted::Source(test) => push_test(text, "v.source", test),
+        Wanted::Number(sign, number) => text
+            .push(match sign {
+                Sign::Equal => "v.number = ",
+                Sign::NotEqual => "v.number <> ",
+                Sign::Less => "v.number < ",
+                Sign::LessOrEqual => "v.number <= ",
+                Sign::Greater => "v.number > ",
+                Sign::GreaterOrEqual => "v.number >= ",
+            })
+            .bind(*number),
+        Wanted::Tag(key, Test::Missing) => text.push("not ").push(target.tag_of).bind(key).push(")"),
+        Wanted::Tag(key, Test::Present) => text.push(target.tag_of).bind(key).push(")"),
+        Wanted::Tag(key, test) => {
+            push_test(text.push(target.tag_of).bind(key).push(" and "), "x.value", test).push(")")
+        }
+    }
+}
+
+fn push_test(text: SqlText, column: &'static str, test: &Test) -> SqlText {
+    match test {
+        Test::Equal(value) => text.push(column).push(" = ").bind(value),
+        Test::NotEqual(value) => text.push(column).push(" <> ").bind(value),
+        Test::Like(pattern) => text.push(column).push(" like ").bind(pattern).push(" escape '\u{1}'"),
+        Test::ILike(pattern) => {
+            text.push("lower(").push(column).push(") like lower(").bind(pattern).push(") escape '\u{1}'")
+        }
+        Test::In(values) => text.push(column).push(" in (").bind_list(values).push(")"),
+        Test::NotIn(values) => text.push(column).push(" not in (").bind_list(values).push(")"),
+        Test::Missing => text.push(column).push(" is null"),
+        Test::Present => text.push(column).push(" is not null"),
+    }
+}

@@ -1,0 +1,97 @@
+//! The tables of this room; nothing else knows them.
+
+mod alias;
+mod model;
+mod promotion;
+mod version;
+
+use base::Timestamp;
+use db::{Row, Sql, Tx, params};
+
+use crate::{Error, Found};
+
+#[cfg(test)]
+mod tests;
+
+pub use alias::{AliasChange, delete_alias, resolve, set_alias};
+pub use model::{
+    ModelChange, ModelQuery, create_model, delete_model, delete_model_tag, find_model, get_model,
+    search_models, set_model_tag, update_model,
+};
+pub use promotion::{list_promotions, promotion_of, record_promotion};
+pub use version::{
+    Others, VersionChange, VersionQuery, create_version, delete_version, delete_version_tag, get_version,
+    latest_of_stages, list_versions, search_versions, set_version_tag, transition_stage, update_version,
+};
+
+/// The next number of a kind of thing.
+async fn next_number(tx: &mut Tx, counter: &'static str) -> Result<i64, Error> {
+    let row = tx
+        .fetch_optional(
+            "update registry_counters set last = last + 1 where name = $1 returning last",
+            params![counter],
+        )
+        .await?;
+    match row {
+        Some(row) => Ok(row.int("last")?),
+        None => Err(Error::invalid(format!("counter `{counter}`"), "is missing from the database")),
+    }
+}
+
+/// The short number of a model in use.
+async fn model_number(sql: &mut impl Sql, model: &str) -> Result<i64, Error> {
+    let row = sql
+        .fetch_optional(
+            "select number from registry_models where name = $1 and deleted_at is null",
+            params![model],
+        )
+        .await?;
+    match row {
+        Some(row) => Ok(row.int("number")?),
+        None => Err(Error::ModelNotFound { model: model.to_owned() }),
+    }
+}
+
+/// The short number of a model in use that has this version.
+async fn version_home(sql: &mut impl Sql, model: &str, version: i64) -> Result<i64, Error> {
+    let number = model_number(sql, model).await?;
+    let row = sql
+        .fetch_optional(
+            "select number from registry_versions where model = $1 and number = $2 and deleted_at is null",
+            params![number, version],
+        )
+        .await?;
+    match row {
+        Some(_) => Ok(number),
+        None => Err(Error::VersionNotFound { model: model.to_owned(), version: version.to_string() }),
+    }
+}
+
+/// Notes that a model changed.
+async fn touch_model(tx: &mut Tx, number: i64, now: Timestamp) -> Result<(), Error> {
+    tx.execute("update registry_models set updated_at = $1 where number = $2", params![now, number]).await?;
+    Ok(())
+}
+
+/// Where a page begins; tokens are opaque to clients.
+fn offset_of(token: Option<&str>) -> Result<i64, Error> {
+    let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(0) };
+    token
+        .strip_prefix("p1-")
+        .and_then(|offset| offset.parse::<i64>().ok())
+        .filter(|offset| *offset >= 0)
+        .ok_or_else(|| Error::BadPageToken { token: token.to_owned() })
+}
+
+/// Cuts rows that were asked for with one more than the page holds.
+fn cut_page(mut rows: Vec<Row>, limit: usize, offset: i64) -> Found<Row> {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = offset.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX));
+    Found { items: rows, next_token: more.then(|| format!("p1-{next}")) }
+}
+
+/// A page's size as the database wants it, with one more to see whether there is a next page.
+fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1)
+}

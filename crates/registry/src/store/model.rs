@@ -1,0 +1,232 @@
+//! Models and their tags.
+
+use std::collections::BTreeMap;
+
+use base::{Actor, NewEvent, ObjectRef, Timestamp};
+use db::{Row, Sql, SqlText, Tx, params};
+
+use super::{cut_page, model_number, next_number, offset_of, one_more, touch_model};
+use crate::names::{check_tag, check_text};
+use crate::search::{MODELS, prepare, push_filter, push_order};
+use crate::{Alias, Error, Filter, Found, Model, NewModel, Order, check_model_name};
+
+const PROJECT: &str = "default";
+
+/// What changes in a model; nothing else does.
+#[derive(Debug, Clone, Default)]
+pub struct ModelChange {
+    /// Its new name.
+    pub name: Option<String>,
+    /// Its new description.
+    pub description: Option<String>,
+    /// Its new owner.
+    pub owner: Option<String>,
+}
+
+/// Which models are looked for.
+#[derive(Debug, Clone)]
+pub struct ModelQuery {
+    /// What they must be.
+    pub filter: Filter,
+    /// In which order; by name if none is said.
+    pub order: Vec<Order>,
+    /// How many at most.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub token: Option<String>,
+}
+
+/// Makes a model. Fails with [`Error::ModelExists`] when one in use has the name.
+pub async fn create_model(
+    tx: &mut Tx,
+    new: &NewModel,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Model, Error> {
+    check_model_name(&new.name)?;
+    check_text("the description", &new.description)?;
+    for (key, value) in &new.tags {
+        check_tag(key, value)?;
+    }
+    let number = next_number(tx, "model").await?;
+    let made = tx
+        .execute(
+            "insert into registry_models \
+             (number, project, name, description, owner, last_version, created_at, updated_at) \
+             values ($1, $2, $3, $4, $5, 0, $6, $7) on conflict do nothing",
+            params![number, PROJECT, &new.name, &new.description, &new.owner, now, now],
+        )
+        .await?;
+    if made == 0 {
+        return Err(Error::ModelExists { model: new.name.clone() });
+    }
+    for (key, value) in &new.tags {
+        put_tag(tx, number, key, value).await?;
+    }
+    tx.append_event(event("model.created", actor, &new.name, format!("model `{}` created", new.name)))
+        .await?;
+    get_model(tx, &new.name).await
+}
+
+/// The model with this name.
+pub async fn get_model(sql: &mut impl Sql, name: &str) -> Result<Model, Error> {
+    find_model(sql, name).await?.ok_or_else(|| Error::ModelNotFound { model: name.to_owned() })
+}
+
+/// The model with this name, if there is one.
+pub async fn find_model(sql: &mut impl Sql, name: &str) -> Result<Option<Model>, Error> {
+    let rows = sql.fetch_all_text(select().push(" and m.name = ").bind(name)).await?;
+    Ok(with_details(sql, &rows).await?.pop())
+}
+
+/// Changes name, description or owner of a model.
+pub async fn update_model(
+    tx: &mut Tx,
+    name: &str,
+    change: &ModelChange,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Model, Error> {
+    let model = get_model(tx, name).await?;
+    let new_name = change.name.as_deref().unwrap_or(name);
+    if new_name != name {
+        check_model_name(new_name)?;
+        if find_model(tx, new_name).await?.is_some() {
+            return Err(Error::ModelExists { model: new_name.to_owned() });
+        }
+    }
+    let description = change.description.clone().unwrap_or(model.description);
+    check_text("the description", &description)?;
+    let owner = change.owner.clone().unwrap_or(model.owner);
+    tx.execute(
+        "update registry_models set name = $1, description = $2, owner = $3, updated_at = $4 where number = $5",
+        params![new_name, &description, &owner, now, model.number],
+    )
+    .await?;
+    if new_name != name {
+        let facts = serde_json::json!({"previous_name": name});
+        let summary = format!("model `{name}` renamed to `{new_name}`");
+        tx.append_event(event("model.renamed", actor, new_name, summary).with(facts)).await?;
+    }
+    get_model(tx, new_name).await
+}
+
+/// Puts a model and its versions out of use and gives its name back.
+pub async fn delete_model(tx: &mut Tx, name: &str, actor: &Actor, now: Timestamp) -> Result<(), Error> {
+    let number = model_number(tx, name).await?;
+    tx.execute("update registry_models set deleted_at = $1 where number = $2", params![now, number]).await?;
+    tx.execute(
+        "update registry_versions set deleted_at = $1 where model = $2 and deleted_at is null",
+        params![now, number],
+    )
+    .await?;
+    tx.execute("delete from registry_aliases where model = $1", params![number]).await?;
+    tx.append_event(event("model.deleted", actor, name, format!("model `{name}` deleted"))).await?;
+    Ok(())
+}
+
+/// Sets a tag of a model.
+pub async fn set_model_tag(
+    tx: &mut Tx,
+    name: &str,
+    key: &str,
+    value: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    check_tag(key, value)?;
+    let number = model_number(tx, name).await?;
+    put_tag(tx, number, key, value).await?;
+    touch_model(tx, number, now).await
+}
+
+/// Removes a tag of a model, if it is there.
+pub async fn delete_model_tag(tx: &mut Tx, name: &str, key: &str, now: Timestamp) -> Result<(), Error> {
+    let number = model_number(tx, name).await?;
+    tx.execute("delete from registry_model_tags where model = $1 and key = $2", params![number, key]).await?;
+    touch_model(tx, number, now).await
+}
+
+/// Finds models.
+pub async fn search_models(sql: &mut impl Sql, query: &ModelQuery) -> Result<Found<Model>, Error> {
+    let offset = offset_of(query.token.as_deref())?;
+    prepare(sql, &query.filter).await?;
+    let text = push_filter(select().push(" and "), &MODELS, &query.filter);
+    let text = push_order(text, &MODELS, &query.order, "m.name")
+        .push(" limit ")
+        .bind(one_more(query.limit))
+        .push(" offset ")
+        .bind(offset);
+    let page = cut_page(sql.fetch_all_text(text).await?, query.limit, offset);
+    Ok(Found { items: with_details(sql, &page.items).await?, next_token: page.next_token })
+}
+
+fn select() -> SqlText {
+    SqlText::new(
+        "select m.number, m.project, m.name, m.description, m.owner, m.created_at, m.updated_at, \
+         (select max(v.number) from registry_versions v where v.model = m.number and v.deleted_at is null) as latest \
+         from registry_models m where m.deleted_at is null",
+    )
+}
+
+async fn with_details(sql: &mut impl Sql, rows: &[Row]) -> Result<Vec<Model>, Error> {
+    let mut models = Vec::with_capacity(rows.len());
+    for row in rows {
+        models.push(Model {
+            number: row.int("number")?,
+            name: row.text("name")?,
+            project: row.text("project")?,
+            description: row.text("description")?,
+            owner: row.text("owner")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+            latest_version: row.opt_int("latest")?,
+            aliases: Vec::new(),
+            tags: BTreeMap::new(),
+        });
+    }
+    let at: BTreeMap<i64, usize> = models.iter().enumerate().map(|(at, model)| (model.number, at)).collect();
+    let numbers: Vec<i64> = models.iter().map(|model| model.number).collect();
+    for numbers in numbers.chunks(500) {
+        let text = SqlText::new(
+            "select model, alias, version, since, actor, reason from registry_aliases where model in (",
+        )
+        .bind_list(numbers.iter().copied())
+        .push(") order by model, alias");
+        for row in sql.fetch_all_text(text).await? {
+            let alias = Alias {
+                alias: row.text("alias")?,
+                version: row.int("version")?,
+                since: row.time("since")?,
+                actor: row.text("actor")?,
+                reason: row.text("reason")?,
+            };
+            if let Some(model) = at.get(&row.int("model")?).and_then(|at| models.get_mut(*at)) {
+                model.aliases.push(alias);
+            }
+        }
+        let text = SqlText::new("select model, key, value from registry_model_tags where model in (")
+            .bind_list(numbers.iter().copied())
+            .push(")");
+        for row in sql.fetch_all_text(text).await? {
+            if let Some(model) = at.get(&row.int("model")?).and_then(|at| models.get_mut(*at)) {
+                model.tags.insert(row.text("key")?, row.text("value")?);
+            }
+        }
+    }
+    Ok(models)
+}
+
+async fn put_tag(tx: &mut Tx, number: i64, key: &str, value: &str) -> Result<(), Error> {
+    tx.execute(
+        "insert into registry_model_tags (model, key, value) values ($1, $2, $3) \
+         on conflict (model, key) do update set value = excluded.value",
+        params![number, key, value],
+    )
+    .await?;
+    Ok(())
+}
+
+/// An event on a model.
+pub(super) fn event(kind: &str, actor: &Actor, model: &str, summary: String) -> NewEvent {
+    NewEvent::new(kind, actor, ObjectRef::new("model", model), summary)
+}
