@@ -136,6 +136,13 @@ impl DeltaTable {
         version_of(&self.lake())
     }
 
+    /// How many rows the newest known version has, as far as its log says.
+    pub(crate) fn known_rows(&self) -> usize {
+        let lake = self.lake();
+        lake.snapshot()
+            .map_or(0, |snapshot| snapshot.log_data().iter().filter_map(|file| file.num_records()).sum())
+    }
+
     /// The columns of the newest version that this handle knows.
     pub fn schema(&self) -> Result<Schema> {
         schema_of(&self.lake(), &self.shared.folder)
@@ -307,10 +314,11 @@ impl DeltaTable {
             this.keep(lake);
 
             let version = this.version();
-            if version > 0 && version % COMMITS_PER_CHECKPOINT == 0 {
-                if let Err(error) = this.sum_up_log().await {
-                    tracing::warn!(%error, "could not sum up the log of a table; reading it stays slower");
-                }
+            if version > 0
+                && version % COMMITS_PER_CHECKPOINT == 0
+                && let Err(error) = this.sum_up_log().await
+            {
+                tracing::warn!(%error, "could not sum up the log of a table; reading it stays slower");
             }
             Ok(version)
         })

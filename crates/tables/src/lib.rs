@@ -1,7 +1,7 @@
 //! Arrow, DataFusion and Delta Lake behind our own types; the only room that sees them.
 //!
 //! A [`Table`] is a set of named, typed columns in memory. It comes from CSV ([`read_csv`]), Parquet, own
-//! columns, a [`DeltaTable`] or a query, and goes back to any of them. Nothing of Arrow,
+//! columns, a [`DeltaTable`] or a [`Query`], and goes back to any of them. Nothing of Arrow,
 //! DataFusion or Delta Lake appears in the public interface.
 
 #![cfg_attr(
@@ -14,6 +14,7 @@ mod delta;
 mod engine;
 mod error;
 mod parquet_file;
+mod query;
 mod schema;
 mod table;
 mod values;
@@ -21,6 +22,7 @@ mod values;
 pub use csv_file::{CsvOptions, read_csv, read_csv_bytes};
 pub use delta::{DeltaTable, FileInfo, Marker};
 pub use error::{Error, Result};
+pub use query::{Preview, Query, QueryLimits};
 pub use schema::{Column, ColumnType, Schema};
 pub use table::Table;
 pub use values::Values;

@@ -334,7 +334,6 @@ impl Table {
 
 /// What to do with a column of a type that we do not have, such as a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "queries write odd columns as text")]
 pub(crate) enum Odd {
     /// Fail and name the column.
     Refuse,
