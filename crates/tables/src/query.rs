@@ -66,7 +66,7 @@ pub struct Query {
 #[derive(Debug, Clone)]
 enum Source {
     Rows(Table),
-    Delta { table: DeltaTable, version: Option<i64>, more: Option<Table> },
+    Delta { table: DeltaTable, version: Option<i64>, more: Vec<Table> },
     View(String),
 }
 
@@ -86,20 +86,20 @@ impl Query {
     /// Adds a Delta table, at a version or as it is when the query runs.
     #[must_use]
     pub fn delta(self, name: impl Into<String>, table: DeltaTable, version: Option<i64>) -> Self {
-        self.source(name, Source::Delta { table, version, more: None })
+        self.source(name, Source::Delta { table, version, more: Vec::new() })
     }
 
     /// Adds a Delta table at a version together with rows that are not in it yet. Columns are matched by name;
-    /// where one side lacks a column, its values are missing.
+    /// where one side lacks a column, its values are missing. All of `rows` have the same columns.
     #[must_use]
     pub fn delta_and_rows(
         self,
         name: impl Into<String>,
         table: DeltaTable,
         version: Option<i64>,
-        rows: Table,
+        rows: Vec<Table>,
     ) -> Self {
-        self.source(name, Source::Delta { table, version, more: Some(rows) })
+        self.source(name, Source::Delta { table, version, more: rows })
     }
 
     /// Adds a view: SQL over the tables and views added before it.
@@ -192,7 +192,9 @@ impl Query {
     fn known_rows(&self) -> usize {
         let rows = |source: &Source| match source {
             Source::Rows(table) => table.row_count(),
-            Source::Delta { table, .. } => table.known_rows(),
+            Source::Delta { table, more, .. } => {
+                table.known_rows() + more.iter().map(Table::row_count).sum::<usize>()
+            }
             Source::View(_) => 0,
         };
         self.sources.iter().map(|(_, source)| rows(source)).sum()

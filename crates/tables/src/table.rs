@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use arrow::datatypes::{Field, Schema as ArrowSchema};
@@ -185,6 +185,31 @@ impl Table {
         let batch = arrow::compute::filter_record_batch(&self.batch, &mask)
             .map_err(|error| internal("filter a table", &error))?;
         Ok(Self { schema: Arc::clone(&self.schema), batch })
+    }
+
+    /// The same rows with exactly the columns of `schema`: a column that is lacking is added without values, one
+    /// that is not in `schema` is left out. Fails if a column holds another type.
+    pub fn brought_to(&self, schema: &Schema) -> Result<Self> {
+        let arrow_schema = schema.to_arrow();
+        let mut arrays = Vec::with_capacity(schema.columns.len());
+        for (column, field) in schema.columns.iter().zip(arrow_schema.fields()) {
+            let array = match self.schema.columns.iter().position(|known| known.name == column.name) {
+                None => new_null_array(field.data_type(), self.row_count()),
+                Some(place) => Arc::clone(self.batch.column(place)),
+            };
+            if array.data_type() != field.data_type() {
+                return Err(Error::WrongType {
+                    column: column.name.clone(),
+                    expected: column.kind.to_string(),
+                    found: self
+                        .schema
+                        .find(&column.name)
+                        .map_or_else(String::new, |known| known.kind.to_string()),
+                });
+            }
+            arrays.push(array);
+        }
+        Self::of_arrays(arrow_schema, arrays, self.row_count())
     }
 
     /// The rows of all `tables`, one after the other. All need the same columns in the same order.

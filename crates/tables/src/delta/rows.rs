@@ -7,7 +7,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::DataFile;
 use crate::table::Odd;
-use crate::{Column, ColumnType, Error, Result, Schema, Table, Values};
+use crate::{Column, ColumnType, Error, Range, Result, Schema, Table, Values};
 
 /// The same columns, each of which may lack values.
 pub(super) fn all_nullable(schema: &Schema) -> Schema {
@@ -56,6 +56,26 @@ fn convert(values: Values, column: &Column, folder: &Path) -> Result<Values> {
 
 /// Reads data files one after the other, each brought to the columns of `schema`.
 pub(super) fn read_files(folder: &Path, files: &[DataFile], schema: &Schema) -> Result<Table> {
+    read_parts(folder, files, schema, Ok)
+}
+
+/// Like [`read_files`], and keeps the rows in `range` only.
+pub(super) fn read_files_within(
+    folder: &Path,
+    files: &[DataFile],
+    schema: &Schema,
+    column: &str,
+    range: &Range,
+) -> Result<Table> {
+    read_parts(folder, files, schema, |rows| rows.within(column, range))
+}
+
+fn read_parts(
+    folder: &Path,
+    files: &[DataFile],
+    schema: &Schema,
+    keep: impl Fn(Table) -> Result<Table>,
+) -> Result<Table> {
     let mut parts = Vec::with_capacity(files.len() + 1);
     parts.push(Table::empty(schema)?);
     for file in files {
@@ -67,7 +87,7 @@ pub(super) fn read_files(folder: &Path, files: &[DataFile], schema: &Schema) -> 
                     .to_owned(),
             });
         }
-        parts.push(read_file(&folder.join(&file.info.path), schema)?);
+        parts.push(keep(read_file(&folder.join(&file.info.path), schema)?)?);
     }
     Table::concat(&parts)
 }
@@ -86,19 +106,5 @@ fn read_file(path: &PathBuf, schema: &Schema) -> Result<Table> {
     let batches =
         reader.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| damaged(error.to_string()))?;
     let rows = Table::of_batches(&arrow_schema, &batches, Odd::Refuse)?;
-    let mut columns = Vec::with_capacity(schema.columns.len());
-    for column in &schema.columns {
-        let values = match rows.schema().find(&column.name) {
-            None => Values::missing(column.kind, rows.row_count()),
-            Some(found) if found.kind == column.kind => rows.column(&column.name)?,
-            Some(found) => {
-                return Err(damaged(format!(
-                    "column `{}` holds {}, the table says {}",
-                    column.name, found.kind, column.kind
-                )));
-            }
-        };
-        columns.push((column.name.clone(), values));
-    }
-    Table::with_schema(schema, columns, rows.row_count())
+    rows.brought_to(schema).map_err(|error| damaged(error.to_string()))
 }

@@ -146,3 +146,22 @@ async fn a_damaged_data_file_is_named() {
     assert!(error.to_string().contains(&file.path), "{error}");
     assert!(error.to_string().contains("is damaged"), "{error}");
 }
+
+#[tokio::test]
+async fn a_range_of_rows_is_found_without_opening_every_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = table(&folder).await;
+    assert_eq!(table.latest("at").await.unwrap(), None);
+    for part in 0..3 {
+        table.append(&rows(part * 10, 10)).await.unwrap();
+    }
+    let hour = 3_600_000_000;
+    let range = Range::Time { from: 12 * hour, to: 22 * hour };
+    let found = table.read_within(None, "at", &range).await.unwrap();
+    assert_eq!(found.column("n").unwrap(), Values::Int((12..22).map(Some).collect()));
+    assert_eq!(table.latest("at").await.unwrap(), Some(29 * hour));
+    let first = table.files(None).await.unwrap().remove(0);
+    std::fs::remove_file(table.folder().join(first.path)).unwrap();
+    assert_eq!(table.read_within(None, "at", &range).await.unwrap().row_count(), 10);
+    assert!(table.read_within(None, "nothing", &range).await.is_err());
+}

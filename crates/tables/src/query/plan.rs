@@ -44,10 +44,12 @@ pub(super) async fn plan(
     };
     for (name, source) in sources.iter().filter(|(name, _)| wanted.contains(name)) {
         let provider: Arc<dyn TableProvider> = match source {
-            Source::Rows(rows) => memory(rows)?,
-            Source::Delta { table, version, more: None } => delta(state, table, *version).await?,
-            Source::Delta { table, version, more: Some(rows) } => {
-                both(delta(state, table, *version).await?, memory(rows)?).map_err(failure::words)?
+            Source::Rows(rows) => memory(std::slice::from_ref(rows))?,
+            Source::Delta { table, version, more } if more.iter().all(|rows| rows.row_count() == 0) => {
+                delta(state, table, *version).await?
+            }
+            Source::Delta { table, version, more } => {
+                both(delta(state, table, *version).await?, memory(more)?).map_err(failure::words)?
             }
             Source::View(_) => match views.remove(name.as_str()) {
                 Some(view) => Arc::new(ViewTable::new(catalog.plan(view)?, None)),
@@ -98,9 +100,10 @@ fn name_of(reference: &TableReference) -> String {
     }
 }
 
-fn memory(rows: &Table) -> Result<Arc<dyn TableProvider>> {
-    let batch = rows.batch().clone();
-    let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(failure::words)?;
+fn memory(rows: &[Table]) -> Result<Arc<dyn TableProvider>> {
+    let schema = rows.first().map_or_else(|| Arc::new(ArrowSchema::empty()), |first| first.batch().schema());
+    let batches = rows.iter().map(|part| part.batch().clone()).collect();
+    let table = MemTable::try_new(schema, vec![batches]).map_err(failure::words)?;
     Ok(Arc::new(table))
 }
 

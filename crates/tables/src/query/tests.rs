@@ -149,7 +149,12 @@ async fn rows_not_yet_committed_are_seen_with_committed_ones() {
     let table = DeltaTable::open_or_create(&location, hours(0).schema()).await.unwrap();
     table.append(&hours(20)).await.unwrap();
     let pending = hours(5).with_column("extra", Values::Int(vec![Some(1); 5])).unwrap();
-    let query = Query::new().delta_and_rows("t", table.clone(), Some(1), pending);
+    let query = Query::new().delta_and_rows(
+        "t",
+        table.clone(),
+        Some(1),
+        vec![pending.slice(0, 2), pending.slice(2, 3)],
+    );
     assert_eq!(number(&query, "select count(*) from t").await, 25.0);
     assert_eq!(number(&query, "select count(extra) from t where n < 5").await, 5.0);
     assert_eq!(number(&query, "select count(*) from t where sky = 'Clear'").await, 9.0);
