@@ -58,4 +58,4 @@ def test_a_server_that_is_not_there_is_unavailable_with_a_hint() -> None:
 
 def test_an_address_without_a_scheme_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="http://HOST:PORT"):
-        gingham.connect("localhost:7878")
+        gingham.connect("localhost:5050")

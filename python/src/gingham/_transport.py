@@ -18,7 +18,7 @@ from ._errors import GinghamError, Unavailable, from_answer
 Parameters = Mapping[str, Union[str, int, float, bool, None]]
 Body = Union[bytes, IO[bytes]]
 
-DEFAULT_URL = "http://127.0.0.1:7878"
+DEFAULT_URL = "http://127.0.0.1:5050"
 
 
 class Transport:
