@@ -28,13 +28,22 @@ pub fn problems(files: &[TextFile]) -> Vec<String> {
     missing.chain(stale).collect()
 }
 
-/// The words between quotation marks in the bodies of `fn code(&self)`.
+/// The words between quotation marks in the bodies of `fn code(&self)`, and the codes of problems
+/// that are made where they are found.
 fn codes_of(text: &str) -> Vec<&str> {
     let mut codes = Vec::new();
     for (start, _) in text.match_indices("fn code(&self)") {
         let body = text.get(start..).unwrap_or_default();
         let body = body.get(..body.find("\n    }").unwrap_or(body.len())).unwrap_or_default();
         codes.extend(body.split('"').skip(1).step_by(2).filter(|word| is_code(word)));
+    }
+    // What the server refuses by itself: which of the words of the call is the code.
+    for (call, place) in [("Problem::invalid(", 0), ("Problem::new(", 0), ("Problem::not_found(", 1)] {
+        for (start, _) in text.match_indices(call) {
+            let rest = text.get(start..).unwrap_or_default();
+            let call = rest.get(..rest.find([';', '}']).unwrap_or(rest.len())).unwrap_or_default();
+            codes.extend(call.split('"').skip(1).step_by(2).nth(place).filter(|word| is_code(word)));
+        }
     }
     codes
 }
@@ -62,6 +71,14 @@ mod tests {
             problems(&[file("docs/errors/gone.md", "")]),
             ["docs/errors/gone.md: no error has this code"]
         );
+    }
+
+    #[test]
+    fn codes_of_problems_are_found() {
+        let text = "fn f() { Err(Problem::invalid(\"bad_body\", format!(\"{x}\")));\n\
+                    Problem::not_found(\"job\", \"job_not_found\", id);\n\
+                    Problem::new(Kind::Denied, \"not_allowed\", \"no\"); Problem::new(kind, code, \"text here\"); }";
+        assert_eq!(codes_of(text), ["bad_body", "not_allowed", "job_not_found"]);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct TextFile {
     pub path: String,
     /// All of it.
     pub text: String,
+    /// Whether it exists for tests alone.
+    pub of_tests: bool,
 }
 
 impl TextFile {
@@ -73,18 +75,57 @@ fn text_files() -> Result<Vec<TextFile>> {
     for path in repository::files()? {
         // What is not text has no words to judge.
         if let Ok(text) = std::fs::read_to_string(root.join(&path)) {
-            files.push(TextFile { path, text });
+            files.push(TextFile { path, text, of_tests: false });
         }
     }
+    mark_tests(&mut files);
     Ok(files)
+}
+
+/// Notes which Rust files are compiled for tests only.
+fn mark_tests(files: &mut [TextFile]) {
+    let mut declared = Vec::new();
+    for file in files.iter().filter(|file| file.is_rust()) {
+        let stem = file.path.trim_end_matches(".rs");
+        let folder = stem.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for module in source::test_modules(&file.text) {
+            // The children of `a/lib.rs` and `a/mod.rs` lie beside it, those of `a/b.rs` in `a/b`.
+            declared.push(format!("{folder}/{module}"));
+            declared.push(format!("{stem}/{module}"));
+        }
+    }
+    for file in files {
+        let stem = file.path.trim_end_matches(".rs");
+        file.of_tests = file.path.contains("/tests/")
+            || file.path.starts_with("crates/testing/")
+            || declared.iter().any(|module| {
+                stem.strip_prefix(module.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::TextFile;
+    use super::{TextFile, mark_tests};
 
     /// A file as the rules see it.
     pub fn file(path: &str, text: &str) -> TextFile {
-        TextFile { path: path.to_owned(), text: text.to_owned() }
+        TextFile { path: path.to_owned(), text: text.to_owned(), of_tests: false }
+    }
+
+    #[test]
+    fn files_for_tests_alone_are_told_from_others() {
+        let mut files = [
+            file("crates/a/src/lib.rs", "#[cfg(test)]\nmod quality;\nmod b;"),
+            file("crates/a/src/quality.rs", ""),
+            file("crates/a/src/quality/cases.rs", ""),
+            file("crates/a/src/b.rs", "#[cfg(test)]\nmod tests;"),
+            file("crates/a/src/b/tests.rs", ""),
+            file("crates/a/tests/it/main.rs", ""),
+            file("crates/a/src/qualitative.rs", ""),
+        ];
+        mark_tests(&mut files);
+        assert_eq!(files.map(|file| file.of_tests), [false, true, true, false, true, true, false]);
     }
 }

@@ -24,9 +24,12 @@ pub fn problems(file: &TextFile) -> Vec<String> {
         }
     }
     if file.is_rust() {
-        for (index, line) in blank_words(&file.text).lines().enumerate() {
+        let code = blank_words(&file.text);
+        let mut marked = false;
+        for (index, line) in code.lines().enumerate() {
             if let Some(name) = declared(line, &["fn"])
                 && name.starts_with("test_")
+                && marked
             {
                 problems.push(format!("{path}:{}: `{name}`: a test is named by its fact", index + 1));
             }
@@ -35,6 +38,8 @@ pub fn problems(file: &TextFile) -> Vec<String> {
             {
                 problems.push(format!("{path}:{}: `{name}` says nothing of its subject", index + 1));
             }
+            let line = line.trim();
+            marked = line.ends_with("test]") || (marked && line.starts_with("#["));
         }
     }
     problems
@@ -73,6 +78,8 @@ mod tests {
     #[test]
     fn tests_are_named_by_facts() {
         assert_eq!(found("crates/a/src/b.rs", "#[test]\nfn test_filter_2() {}"), 1);
+        assert_eq!(found("crates/a/src/b.rs", "#[tokio::test]\n#[ignore]\nasync fn test_b() {}"), 1);
+        assert_eq!(found("crates/a/src/b.rs", "fn test_modules() {}"), 0);
         assert_eq!(found("crates/a/src/b.rs", "#[test]\nfn and_binds_tighter_than_or() {}"), 0);
     }
 }

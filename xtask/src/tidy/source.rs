@@ -1,9 +1,27 @@
 //! Rust text as the rules want it: without comments, strings and test modules, line for line.
 
+/// What stands before an item that exists for tests alone.
+const TEST_MARK: &str = "#[cfg(test)]";
+
 /// The lines of `text` with comments and the insides of strings blanked out, and everything
 /// under `#[cfg(test)]` gone. Line numbers stay as they are.
 pub fn code_outside_tests(text: &str) -> Vec<String> {
     blank_tests(&blank_words(text)).lines().map(str::to_owned).collect()
+}
+
+/// The modules that `text` declares for tests alone, in files of their own.
+pub fn test_modules(text: &str) -> Vec<String> {
+    let code = blank_words(text);
+    let mut modules = Vec::new();
+    for after in code.split(TEST_MARK).skip(1) {
+        let item = after.get(..after.find([';', '{']).unwrap_or(after.len())).unwrap_or_default();
+        let mut words = item.split_whitespace();
+        let declares = after.get(item.len()..).is_some_and(|rest| rest.starts_with(';'));
+        if declares && words.any(|word| word == "mod") {
+            modules.extend(words.next().map(str::to_owned));
+        }
+    }
+    modules
 }
 
 /// Blanks comments and the insides of string and character literals.
@@ -106,13 +124,12 @@ fn raw_string_end(letters: &[char], start: usize) -> Option<usize> {
 
 /// Blanks each item that follows `#[cfg(test)]`, to its closing brace or semicolon.
 fn blank_tests(code: &str) -> String {
-    const MARK: &str = "#[cfg(test)]";
     let mut plain = String::with_capacity(code.len());
     let mut rest = code;
-    while let Some(found) = rest.find(MARK) {
+    while let Some(found) = rest.find(TEST_MARK) {
         let (before, after) = rest.split_at(found);
         plain.push_str(before);
-        let end = item_end(after.get(MARK.len()..).unwrap_or_default()) + MARK.len();
+        let end = item_end(after.get(TEST_MARK.len()..).unwrap_or_default()) + TEST_MARK.len();
         plain.extend(after.chars().take(end).filter(|letter| *letter == '\n'));
         rest = after
             .get(after.char_indices().nth(end).map_or(after.len(), |(byte, _)| byte)..)
@@ -157,6 +174,12 @@ mod tests {
     fn raw_strings_and_lifetimes_are_told_apart() {
         let code = code_outside_tests("fn f<'a>(x: &'a str) { r#\"a \" unwrap\"#; '\\''; '\"'; x.go() }");
         assert!(code.concat().contains("x.go()") && !code.concat().contains("unwrap"), "{code:?}");
+    }
+
+    #[test]
+    fn files_of_tests_are_found_where_they_are_declared() {
+        let text = "mod a;\n#[cfg(test)]\nmod quality;\n#[cfg(test)]\n#[path = \"x.rs\"]\npub(crate) mod b;\n#[cfg(test)]\nmod tests { mod c; }";
+        assert_eq!(test_modules(text), ["quality", "b"]);
     }
 
     #[test]
