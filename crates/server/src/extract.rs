@@ -182,9 +182,10 @@ impl Paging {
     /// The page that the room is asked for.
     #[must_use]
     pub fn request(&self) -> PageRequest {
+        let cursor = self.cursor.clone().filter(|cursor| !cursor.is_empty());
         match self.limit {
-            Some(limit) => PageRequest::after(limit, self.cursor.clone()),
-            None => PageRequest { cursor: self.cursor.clone(), ..PageRequest::default() },
+            Some(limit) => PageRequest::after(limit, cursor),
+            None => PageRequest { cursor, ..PageRequest::default() },
         }
     }
 }

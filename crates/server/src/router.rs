@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
-use crate::{events, front_door, info, mlflow, oip, openapi, ui};
+use crate::{events, front_door, info, mlflow, models, oip, openapi, runs, ui};
 
 /// How a protocol words a failure.
 type Render = fn(&Problem, &str) -> Response;
@@ -32,6 +32,8 @@ pub fn routes() -> Routes {
     Routes::new()
         .and(info::routes())
         .and(events::routes())
+        .and(runs::routes())
+        .and(models::routes())
         .and(openapi::routes())
         .and(mlflow::routes())
         .and(oip::routes())

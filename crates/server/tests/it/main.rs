@@ -6,5 +6,7 @@ mod access;
 mod document;
 mod events;
 mod harness;
+mod models;
 mod requests;
+mod runs;
 mod stopping;

@@ -1,0 +1,6 @@
+//! Models, versions, aliases and promotions.
+
+mod routes;
+mod wire;
+
+pub(crate) use routes::routes;

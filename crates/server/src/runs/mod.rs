@@ -1,0 +1,6 @@
+//! Experiments, runs and metric histories.
+
+mod routes;
+mod wire;
+
+pub(crate) use routes::routes;
