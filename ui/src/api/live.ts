@@ -1,0 +1,40 @@
+/** Follows the event log and lets every open page read again what an event may have changed. */
+import type { QueryClient } from "@tanstack/react-query";
+import { headers, path } from "./client.ts";
+
+/** Reads `GET /events/stream` until `stop` fires; comes back after a pause when the line is cut. */
+export async function follow(client: QueryClient, stop: AbortSignal, onLine: (up: boolean) => void): Promise<void> {
+  let pause = 1_000;
+  while (!stop.aborted) {
+    try {
+      const response = await fetch(path("/events/stream"), { headers: headers({ accept: "text/event-stream" }), signal: stop });
+      if (!response.ok || !response.body || !response.headers.get("content-type")?.includes("event-stream")) return;
+      onLine(true);
+      pause = 1_000;
+      await read(response.body, () => void client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "info" }));
+    } catch {
+      // Told below; the loop tries again.
+    }
+    if (stop.aborted) return;
+    onLine(false);
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    pause = Math.min(pause * 2, 15_000);
+  }
+}
+
+/** Calls `changed` at most twice a second, however fast events arrive. */
+async function read(body: ReadableStream<Uint8Array>, changed: () => void): Promise<void> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    if (/^data:/m.test(decoder.decode(value, { stream: true })) && timer === undefined) {
+      timer = setTimeout(() => {
+        timer = undefined;
+        changed();
+      }, 500);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** The prediction archive, lineage, SQL. */
+import { infiniteQueryOptions, keepPreviousData, queryOptions, useMutation } from "@tanstack/react-query";
+import { get, post, type Page } from "./client.ts";
+import type { Json } from "./common.ts";
+
+export type Prediction = {
+  id: string;
+  event_time?: string;
+  received_time?: string;
+  model?: string;
+  version?: number;
+  deployment?: string;
+  variant?: string;
+  features?: Record<string, Json> | [string, Json][];
+  prediction: Json;
+  label?: Json;
+  label_time?: string | null;
+  latency_us?: number | null;
+  status?: string;
+  trace_id?: string | null;
+  entity?: string | null;
+  lineage?: Lineage | null;
+};
+
+export type LineageNode = { id: string; kind: string; title: string; detail?: string | null; link?: string | null };
+export type Lineage = { nodes: LineageNode[]; edges: { from: string; to: string; label?: string | null }[] };
+
+export type PredictionFilter = { model?: string; from?: string; to?: string };
+
+export const predictionsQuery = (filter: PredictionFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["predictions", filter],
+    queryFn: ({ pageParam, signal }) => get<Page<Prediction>>("/predictions", { ...filter, limit: 50, cursor: pageParam }, signal),
+    initialPageParam: "" as string,
+    getNextPageParam: (last) => last.next_cursor || undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export const predictionQuery = (id: string) =>
+  queryOptions({ queryKey: ["prediction", id], queryFn: ({ signal }) => get<Prediction>(`/predictions/${encodeURIComponent(id)}`, {}, signal) });
+
+export const lineageQuery = (object: string) =>
+  queryOptions({ queryKey: ["lineage", object], queryFn: ({ signal }) => get<Lineage>("/lineage", { object }, signal) });
+
+export type SqlAnswer = { columns: { name: string; type?: string }[]; rows: Json[][]; truncated?: boolean; elapsed_ms?: number };
+
+export function useSql() {
+  return useMutation({ mutationFn: (query: string) => post<SqlAnswer>("/sql", { query, limit: 1000 }) });
+}
+
+export function featureList(features: Prediction["features"]): [string, Json][] {
+  return !features ? [] : Array.isArray(features) ? features : Object.entries(features);
+}

@@ -1,0 +1,65 @@
+/** Where something comes from, left to right: own layered layout in SVG, no library. */
+import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { lineageQuery, type Lineage, type LineageNode } from "~/api/predictions.ts";
+import { objectLink } from "~/api/common.ts";
+import { words } from "~/lib/format.ts";
+import { layOut, NODE_HEIGHT, NODE_WIDTH } from "./lineage-layout.ts";
+import { To } from "./link.tsx";
+import { Empty, Loaded } from "./states.tsx";
+
+export function LineageStrip({ object }: { object: string }) {
+  const query = useQuery({ ...lineageQuery(object), retry: false });
+  return (
+    <Loaded query={query} isEmpty={(lineage) => lineage.nodes.length === 0} empty={<Empty title="No lineage" why="Nothing is recorded about what this was made from." />}>
+      {(lineage) => <LineageGraph lineage={lineage} self={object} />}
+    </Loaded>
+  );
+}
+
+const clip = (text: string, most: number) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+export function LineageGraph({ lineage, self }: { lineage: Lineage; self?: string }) {
+  const plan = useMemo(() => layOut(lineage), [lineage]);
+  return (
+    <div className="lineage" style={{ padding: 14 }}>
+      <svg viewBox={`0 0 ${plan.width} ${plan.height}`} style={{ width: "100%", minWidth: plan.width * 0.8, maxWidth: plan.width }} role="img" aria-label={`Lineage of ${lineage.nodes.length} objects: ${lineage.nodes.map((node) => node.title).join(", ")}`}>
+        {plan.edges.map((edge) => (
+          <g key={`${edge.from}>${edge.to}`}>
+            <path className="edge" d={edge.path} />
+            {edge.label && (
+              <text className="label" x={edge.x} y={edge.y} textAnchor="middle">
+                {clip(edge.label, 8)}
+              </text>
+            )}
+          </g>
+        ))}
+        {plan.nodes.map(({ node, x, y }) => (
+          <Node key={node.id} node={node} x={x} y={y} self={node.id === self} />
+        ))}
+      </svg>
+    </div>
+  );
+}
+
+function Node({ node, x, y, self }: { node: LineageNode; x: number; y: number; self: boolean }) {
+  const to = node.link ?? objectLink(node.id);
+  const box = (
+    <g className={self ? "node self" : "node"} transform={`translate(${x} ${y})`}>
+      <title>{`${words(node.kind)} ${node.title}${node.detail ? `\n${node.detail}` : ""}`}</title>
+      <rect width={NODE_WIDTH} height={NODE_HEIGHT} rx="7" />
+      <text className="kind" x="10" y="16">
+        {words(node.kind)}
+      </text>
+      <text x="10" y="32">
+        {clip(node.title, 21)}
+      </text>
+      {node.detail && (
+        <text className="kind" x="10" y="47">
+          {clip(node.detail, 25)}
+        </text>
+      )}
+    </g>
+  );
+  return to && !self ? <To to={to}>{box}</To> : box;
+}

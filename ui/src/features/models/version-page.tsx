@@ -1,0 +1,235 @@
+/** One immutable version: what it is, how good it is, what it was made from, what was decided. */
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { headline, modelQuery, useMoveAlias, versionQuery, aliasList, type Version } from "~/api/models.ts";
+import { AliasTag } from "~/components/badge.tsx";
+import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
+import { Bars } from "~/components/charts/small.tsx";
+import { Dialog, DialogHead } from "~/components/dialog.tsx";
+import { LineageStrip } from "~/components/lineage.tsx";
+import { To } from "~/components/link.tsx";
+import { Page } from "~/components/page.tsx";
+import { Prose } from "~/components/prose.tsx";
+import { Rules } from "~/components/rules.tsx";
+import { SignatureTable } from "~/components/signature.tsx";
+import { CopyAs, CopyButton, origin } from "~/components/snippet.tsx";
+import { Empty, Loaded } from "~/components/states.tsx";
+import { say } from "~/components/toast.tsx";
+import { When } from "~/components/when.tsx";
+import { change, count, figure, sentence, share, shortDigest, span } from "~/lib/view-text.ts";
+import { usePart } from "~/lib/view.ts";
+import { Decision } from "./versions-table.tsx";
+
+export function VersionPage() {
+  const model = usePart("model");
+  const number = usePart("number");
+  const query = useQuery(versionQuery(model, number));
+  const [moving, setMoving] = useState(false);
+  return (
+    <Page
+      title={`${model} v${number}`}
+      badges={
+        query.data && (
+          <>
+            {(query.data.aliases ?? []).map((alias) => (
+              <AliasTag key={alias} alias={alias} />
+            ))}
+            <Decision version={query.data} />
+          </>
+        )
+      }
+      lead={query.data?.promotion?.decision && <Prose text={query.data.promotion.decision} />}
+      actions={
+        <>
+          <CopyAs
+            snippets={{
+              CLI: `gingham show model ${model}@${number}`,
+              Python: `import gingham\n\nclient = gingham.Client("${origin()}")\nversion = client.model("${model}").version(${number})`,
+              curl: `curl ${origin()}/api/v1/models/${model}/versions/${number}`,
+            }}
+          />
+          {query.data && !(query.data.aliases ?? []).includes("champion") && (
+            <button type="button" className="button" onClick={() => setMoving(true)}>
+              Move an alias here
+            </button>
+          )}
+        </>
+      }
+    >
+      <Loaded query={query}>{(version) => <Body version={version} />}</Loaded>
+      <Dialog title="Move an alias" open={moving} onClose={() => setMoving(false)}>
+        <MoveAlias model={model} number={Number(number)} onClose={() => setMoving(false)} />
+      </Dialog>
+    </Page>
+  );
+}
+
+function Body({ version }: { version: Version }) {
+  const metric = headline(version.metrics);
+  const importance = (version.feature_importance ?? []).toSorted((a, b) => b.gain - a.gain);
+  const total = importance.reduce((sum, each) => sum + each.gain, 0) || 1;
+  return (
+    <>
+      <Stats>
+        <Stat label={metric ? `${metric.name.toUpperCase()} at evaluation` : "Metric"}>{figure(metric?.value)}</Stat>
+        <Stat label="Trained on" sub={span(version.training_rows?.from, version.training_rows?.to)}>
+          {count(version.training_rows?.rows)} rows
+        </Stat>
+        <Stat label="Evaluated on" sub={span(version.evaluation_rows?.from, version.evaluation_rows?.to)}>
+          {count(version.evaluation_rows?.rows)} rows
+        </Stat>
+        <Stat label="Trainer" wordy sub={version.engine && `served by ${version.engine}`}>
+          {(version.trainer ?? version.flavor ?? "–").replaceAll("_", " ")}
+        </Stat>
+      </Stats>
+      <div className="grid">
+        <div className="c7 stack">
+          <Card title="Metrics against baselines" hint="on rows later than all it was trained on" flush>
+            <MetricsTable version={version} />
+          </Card>
+          <Card title="Decision">
+            {version.promotion ? <Rules rules={version.promotion.rules ?? []} /> : <span className="muted">No rule has judged this version yet.</span>}
+          </Card>
+          <Card title="Signature" hint="what a request must hold" flush>
+            <SignatureTable signature={version.signature} />
+          </Card>
+        </div>
+        <div className="c5 stack">
+          <Card title="What the model leans on" hint="share of gain">
+            {importance.length > 0 ? <Bars rows={importance.map((each) => ({ label: each.feature, value: each.gain / total }))} format={(value) => share(value)} /> : <span className="muted">This kind of model has no importance of features.</span>}
+          </Card>
+          <Card title="Made from">
+            <Facts
+              entries={[
+                ...(version.dataset_versions ?? []).map(
+                  (use) =>
+                    [
+                      "data",
+                      <span key={`${use.dataset}-${use.number}`}>
+                        <To to={`/data/${encodeURIComponent(use.dataset)}?version=${use.number}`}>
+                          {use.dataset} v{use.number}
+                        </To>
+                        <span className="muted">
+                          {" "}
+                          {count(use.rows)} rows, {span(use.from, use.to)}
+                        </span>
+                      </span>,
+                    ] as const,
+                ),
+                ["run", version.source_run ? <To to={`/runs/${version.source_run}`}>{shortDigest(version.source_run)}…</To> : undefined],
+                ["pipeline", version.pipeline_run ? <To to={`/pipelines/${version.pipeline_run}`}>{shortDigest(version.pipeline_run)}…</To> : undefined],
+                ["flavor", version.flavor],
+                ["registered", <When key="at" at={version.created_at} exact />],
+                [
+                  "digest",
+                  version.digest && (
+                    <span className="row" style={{ gap: 2 }}>
+                      <code title={version.digest}>{version.digest.slice(0, 20)}…</code>
+                      <CopyButton text={version.digest} label="Copy the digest" />
+                    </span>
+                  ),
+                ],
+              ]}
+            />
+          </Card>
+        </div>
+      </div>
+      <Card title="Lineage" flush>
+        <LineageStrip object={`model:${version.model}@${version.number}`} />
+      </Card>
+    </>
+  );
+}
+
+function MetricsTable({ version }: { version: Version }) {
+  const names = Object.keys(version.metrics ?? {});
+  const baselines = Object.keys(version.baseline_metrics ?? {});
+  if (names.length === 0) return <Empty title="No metric" why="This version was registered without an evaluation." />;
+  return (
+    <div className="table-wrap">
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">Metric</th>
+            <th scope="col" className="num">
+              This version
+            </th>
+            {baselines.map((id) => (
+              <th key={id} scope="col" className="num">
+                {id}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {names.map((name) => (
+            <tr key={name}>
+              <td>{name}</td>
+              <td className="num strong">{figure(version.metrics?.[name])}</td>
+              {baselines.map((id) => {
+                const own = version.metrics?.[name];
+                const other = version.baseline_metrics?.[id]?.[name];
+                const comparable = typeof own === "number" && typeof other === "number" && /^(mae|rmse|mape|wape)$/.test(name);
+                return (
+                  <td key={id} className="num">
+                    {figure(other)} {comparable && <span className={own < other ? "tone-ok small" : "tone-bad small"}>{change(own, other)}</span>}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function MoveAlias({ model, number, onClose }: { model: string; number: number; onClose: () => void }) {
+  const current = useQuery(modelQuery(model)).data;
+  const move = useMoveAlias(model);
+  const [alias, setAlias] = useState("champion");
+  const [reason, setReason] = useState("");
+  const at = aliasList(current?.aliases).find((each) => each.alias === alias)?.version;
+  const send = () =>
+    move.mutate(
+      { alias, version: number, reason, ...(at ? { expected_version: at } : {}) },
+      {
+        onSuccess: () => {
+          say(`${alias} of ${model} is now v${number}`);
+          onClose();
+        },
+      },
+    );
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <DialogHead title={`Move an alias to v${number}`} onClose={onClose} />
+      <div className="dialog-body">
+        <p className="muted">
+          {at ? `“${alias}” is at v${at}. ` : ""}A deployment that follows the alias serves v{number} at once, without dropping a request. The reason is kept in the event log.
+        </p>
+        <div className="field">
+          <label htmlFor="alias">Alias</label>
+          <input id="alias" className="input" value={alias} onChange={(event) => setAlias(event.target.value.trim())} required pattern="[a-z][a-z0-9_\-]*" />
+        </div>
+        <div className="field">
+          <label htmlFor="reason">Reason</label>
+          <textarea id="reason" className="textarea" value={reason} onChange={(event) => setReason(event.target.value)} required placeholder="Rolls back while the rain sensor is repaired" />
+        </div>
+        {move.error && <p className="tone-bad">{sentence(move.error.message)}</p>}
+      </div>
+      <div className="dialog-foot">
+        <button type="button" className="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="button primary" disabled={move.isPending || !reason.trim() || !alias}>
+          Move {alias}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,3 @@
+/** Words and figures for pages, from one import. */
+export * from "./format.ts";
+export * from "./time.ts";

@@ -1,0 +1,71 @@
+/** What a person does, and what is asked of the server then. */
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, test } from "vitest";
+import { handle } from "../dev/handle.mjs";
+import { open } from "./open.tsx";
+import { requests } from "./setup.ts";
+
+test("the palette finds a run and goes there", async () => {
+  const user = userEvent.setup();
+  const { history } = open("/models");
+  await screen.findByText("Hourly westbound traffic volume");
+  await user.keyboard("{Control>}k{/Control}");
+  await user.type(await screen.findByRole("combobox", { hidden: true }), "boosted-2");
+  await screen.findByText("boosted-2");
+  await user.keyboard("{Enter}");
+  await waitFor(() => expect(history.location.pathname).toMatch(/^\/runs\//));
+});
+
+test("g then a letter goes to a place, but not while one types", async () => {
+  const user = userEvent.setup();
+  const { history } = open("/runs");
+  await screen.findByText("boosted-4");
+  await user.type(screen.getByLabelText("Filter runs"), "gm");
+  expect(history.location.pathname).toBe("/runs");
+  (document.activeElement as HTMLElement).blur();
+  await user.keyboard("gm");
+  await waitFor(() => expect(history.location.pathname).toBe("/models"));
+});
+
+test("filter and sort of the run table are in the address", async () => {
+  const user = userEvent.setup();
+  const { history } = open("/runs");
+  await screen.findByText("boosted-4");
+  await user.type(screen.getByLabelText("Filter runs"), "metrics.mae < 300{Enter}");
+  await waitFor(() => expect(history.location.search).toContain("filter="));
+  await user.click(await screen.findByRole("button", { name: "mae" }));
+  await waitFor(() => expect(requests.some((request) => request.includes("order_by=metrics.mae+DESC"))).toBe(true));
+  expect(screen.queryByText("linear-4")).toBeNull();
+});
+
+test("an alert is acknowledged with a reason", async () => {
+  const user = userEvent.setup();
+  const alerts = (handle("GET", "/alerts", new URLSearchParams()).body as { items: { id: string; state: string }[] }).items;
+  const firing = alerts.find((alert) => alert.state === "firing");
+  open(`/alerts/${firing?.id}`);
+  await user.click(await screen.findByRole("button", { name: /Acknowledge/ }));
+  const dialog = await screen.findByRole("dialog", { name: "Acknowledge", hidden: true });
+  await user.type(within(dialog).getByLabelText("Reason"), "looking into it");
+  await user.click(within(dialog).getByRole("button", { name: "Acknowledge", hidden: true }));
+  await waitFor(() => expect(requests).toContain(`POST /alerts/${firing?.id}/acknowledge`));
+  expect(await screen.findByText("Looking into it")).toBeTruthy();
+});
+
+test("control and Enter run the query, a refused one shows why", async () => {
+  const user = userEvent.setup();
+  open("/sql");
+  const box = await screen.findByRole("textbox", { name: "SQL" });
+  await user.type(box, "{Control>}{Enter}{/Control}");
+  expect(await screen.findByRole("table", { name: "Result" })).toBeTruthy();
+  await user.clear(box);
+  await user.type(box, "drop table predictions{Control>}{Enter}{/Control}");
+  expect(await screen.findByText(/Only `select` can be asked here/)).toBeTruthy();
+});
+
+test("a chart can be read as a table", async () => {
+  const user = userEvent.setup();
+  open("/monitoring/traffic");
+  await user.click((await screen.findAllByRole("button", { name: "Show as table" }))[0] as HTMLElement);
+  expect(await screen.findByText("Allowed", { selector: "th" })).toBeTruthy();
+});

@@ -1,0 +1,20 @@
+/// <reference types="vitest/config" />
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+/** Where `npm run dev` finds the API: a running `gingham up`, or `npm run mock`. */
+const api = process.env["GINGHAM_URL"] ?? "http://127.0.0.1:5199";
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
+  server: { port: 5198, proxy: { "/api": api, "/v2": api, "/health": api } },
+  build: { target: "es2022", chunkSizeWarningLimit: 400, assetsInlineLimit: 2048 },
+  test: {
+    environment: "happy-dom",
+    setupFiles: ["./test/setup.ts"],
+    include: ["src/**/*.test.{ts,tsx}", "test/**/*.test.{ts,tsx}"],
+    testTimeout: 20_000,
+  },
+});
