@@ -32,6 +32,10 @@ ranked as (
 hours as (
     select * from ranked where place = 1
 ),
+-- An hour has one volume, however many rows it has.
+volumes as (
+    select date_time, min(traffic_volume) as traffic_volume from input group by date_time
+),
 -- A holiday is written on its first hour only; it counts for the whole day.
 holidays as (
     select date_trunc('day', date_time) as day, min(holiday) as holiday
@@ -58,7 +62,7 @@ select
     last_week.traffic_volume as volume_last_week,
     hours.traffic_volume as traffic_volume
 from hours
-left join hours as last_week
+left join volumes as last_week
     on last_week.date_time = hours.date_time - interval '168 hours'
 left join holidays
     on holidays.day = date_trunc('day', hours.date_time)
