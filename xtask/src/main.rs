@@ -32,7 +32,7 @@ usage: cargo xtask COMMAND
   test [--fast] [PART...]          all tests; --fast leaves out what needs a running server
   check [STEP...]                  format, tidy, lints, docs, dependencies
   tidy                             the rules of the house alone
-  bench [NAME...]                  measure: cold-start, memory, size, demo
+  bench [NAME...] [--binary PATH]  measure; --list names what; --dry keeps nothing
   ui-walk [--url URL]              drive a browser through the UI
 
 `cargo xtask test --list` and `cargo xtask check --list` name the parts.

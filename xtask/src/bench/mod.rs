@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures, prints, and keeps the figures beside date and machine.
 
+mod build;
 mod figures;
 mod machine;
 mod start;
@@ -18,6 +19,8 @@ use figures::Figure;
 struct Bench {
     name: &'static str,
     what: &'static str,
+    /// Whether it runs when no benchmark is named.
+    usual: bool,
     run: fn(&Setting) -> Result<Vec<Figure>>,
 }
 
@@ -31,14 +34,27 @@ pub struct Setting {
 
 /// All benchmarks.
 const BENCHES: &[Bench] = &[
-    Bench { name: "size", what: "bytes of the binary", run: start::size },
+    Bench { name: "size", what: "bytes of the binary", usual: true, run: start::size },
     Bench {
         name: "cold-start",
         what: "from exec to the first 200 of /health, on an existing folder",
+        usual: true,
         run: start::cold,
     },
-    Bench { name: "memory", what: "resident memory of an idle server", run: start::memory },
-    Bench { name: "demo", what: "the whole story without building", run: story::demo },
+    Bench { name: "memory", what: "resident memory of an idle server", usual: true, run: start::memory },
+    Bench { name: "demo", what: "the whole story without building", usual: true, run: story::demo },
+    Bench {
+        name: "edit-build",
+        what: "builds after an edit of one file",
+        usual: false,
+        run: build::incremental,
+    },
+    Bench {
+        name: "clean-build",
+        what: "a build from nothing, about 20 minutes",
+        usual: false,
+        run: build::clean,
+    },
 ];
 
 /// Runs the command.
@@ -66,7 +82,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let setting = Setting { binary, folder };
     let mut measured = Vec::new();
     for bench in BENCHES {
-        if flags.words.is_empty() || flags.words.iter().any(|word| word == bench.name) {
+        let named = flags.words.iter().any(|word| word == bench.name);
+        if named || (flags.words.is_empty() && bench.usual) {
             println!("== {}: {}", bench.name, bench.what);
             for figure in (bench.run)(&setting)? {
                 println!("{figure}");
