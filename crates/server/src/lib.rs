@@ -20,6 +20,7 @@ mod models;
 mod observe;
 mod oip;
 mod openapi;
+mod pipelines;
 pub mod problem;
 mod router;
 pub mod routes;

@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
-use crate::{events, front_door, info, mlflow, models, oip, openapi, runs, ui};
+use crate::{events, front_door, info, mlflow, models, oip, openapi, pipelines, runs, ui};
 
 /// How a protocol words a failure.
 type Render = fn(&Problem, &str) -> Response;
@@ -34,6 +34,7 @@ pub fn routes() -> Routes {
         .and(events::routes())
         .and(runs::routes())
         .and(models::routes())
+        .and(pipelines::routes())
         .and(openapi::routes())
         .and(mlflow::routes())
         .and(oip::routes())

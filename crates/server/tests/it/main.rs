@@ -7,6 +7,7 @@ mod document;
 mod events;
 mod harness;
 mod models;
+mod pipelines;
 mod requests;
 mod runs;
 mod stopping;
