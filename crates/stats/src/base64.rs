@@ -13,9 +13,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
         for place in 0..4 {
             if place <= chunk.len() {
                 let sextet = (word >> (18 - 6 * place)) & 0x3f;
-                text.push(char::from(
-                    ALPHABET.get(sextet as usize).copied().unwrap_or(b'='),
-                ));
+                text.push(char::from(ALPHABET.get(sextet as usize).copied().unwrap_or(b'=')));
             } else {
                 text.push('=');
             }
@@ -39,8 +37,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
         }
         let mut word = 0_u32;
         for byte in chunk.iter().take(4 - padding) {
-            word = (word << 6)
-                | u32::try_from(ALPHABET.iter().position(|letter| letter == byte)?).ok()?;
+            word = (word << 6) | u32::try_from(ALPHABET.iter().position(|letter| letter == byte)?).ok()?;
         }
         word <<= 6 * padding;
         out.extend(word.to_be_bytes().iter().skip(1).take(3 - padding));
@@ -54,13 +51,9 @@ mod tests {
 
     #[test]
     fn known_words_are_written_as_the_standard_says() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
+        for (plain, coded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(encode(plain.as_bytes()), coded);
             assert_eq!(decode(coded).as_deref(), Some(plain.as_bytes()));
         }

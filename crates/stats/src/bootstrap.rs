@@ -24,12 +24,7 @@ pub struct Interval {
 /// `errors_a` and `errors_b` hold one error a row, same rows in the same order. The same seed gives the same interval
 /// on every machine. `None` when there are no rows, the lengths differ, an error is not finite or `resamples` is 0.
 #[must_use]
-pub fn paired_bootstrap(
-    errors_a: &[f64],
-    errors_b: &[f64],
-    seed: u64,
-    resamples: u32,
-) -> Option<Interval> {
+pub fn paired_bootstrap(errors_a: &[f64], errors_b: &[f64], seed: u64, resamples: u32) -> Option<Interval> {
     let rows = errors_a.len();
     if rows == 0 || rows != errors_b.len() || resamples == 0 {
         return None;
@@ -41,9 +36,7 @@ pub fn paired_bootstrap(
     let mut random = SplitMix { state: seed };
     let mut means: Vec<f64> = (0..resamples)
         .map(|_| {
-            let sum: f64 = (0..rows)
-                .filter_map(|_| differences.get(random.below(rows)))
-                .sum();
+            let sum: f64 = (0..rows).filter_map(|_| differences.get(random.below(rows))).sum();
             sum / rows as f64
         })
         .collect();

@@ -6,11 +6,8 @@
 /// (no test was possible) stays `None` and does not count as a test.
 #[must_use]
 pub fn adjusted_p_values(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
-    let mut tests: Vec<(usize, f64)> = p_values
-        .iter()
-        .enumerate()
-        .filter_map(|(at, p)| Some((at, (*p)?)))
-        .collect();
+    let mut tests: Vec<(usize, f64)> =
+        p_values.iter().enumerate().filter_map(|(at, p)| Some((at, (*p)?))).collect();
     tests.sort_by(|left, right| left.1.total_cmp(&right.1));
     let count = tests.len() as f64;
     let mut adjusted = vec![None; p_values.len()];

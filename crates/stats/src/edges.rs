@@ -32,9 +32,7 @@ impl Edges {
     pub fn from_reference(reference: &Sample) -> Option<Self> {
         let values = reference.values();
         let cut = |i: usize, of: usize| values.get(i * values.len() / of).copied();
-        let mut cuts: Vec<f64> = (1..FINE_BINS)
-            .map(|i| cut(i, FINE_BINS))
-            .collect::<Option<_>>()?;
+        let mut cuts: Vec<f64> = (1..FINE_BINS).map(|i| cut(i, FINE_BINS)).collect::<Option<_>>()?;
         cuts.dedup();
         let mut coarse: Vec<usize> = (1..COARSE_BINS)
             .map(|i| cut(i, COARSE_BINS).map(|value| cuts.partition_point(|at| *at < value)))
@@ -52,10 +50,7 @@ impl Edges {
     /// The cut points of the coarse bins, ascending.
     #[must_use]
     pub fn coarse_cuts(&self) -> Vec<f64> {
-        self.coarse
-            .iter()
-            .filter_map(|at| self.cuts.get(*at).copied())
-            .collect()
+        self.coarse.iter().filter_map(|at| self.cuts.get(*at).copied()).collect()
     }
 
     /// Counts values (no NaN among them) into these bins.
@@ -68,10 +63,7 @@ impl Edges {
                 *count += 1;
             }
         }
-        Bins {
-            edges: self.clone(),
-            counts,
-        }
+        Bins { edges: self.clone(), counts }
     }
 }
 
@@ -131,9 +123,7 @@ mod exact {
         serializer.collect_seq(cuts.iter().map(f64::to_string))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<f64>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
         let cuts: Vec<f64> = Vec::<String>::deserialize(deserializer)?
             .iter()
             .map(|cut| cut.parse().map_err(de::Error::custom))

@@ -30,11 +30,7 @@ pub(crate) fn two_sided_tail(n: f64, x: f64) -> f64 {
     let tail = if x >= 0.5 {
         2.0 * one_sided_tail(n, x)
     } else if n <= FEW {
-        if square <= 4.0 {
-            1.0 - matrix_power(n, x)
-        } else {
-            2.0 * one_sided_tail(n, x)
-        }
+        if square <= 4.0 { 1.0 - matrix_power(n, x) } else { 2.0 * one_sided_tail(n, x) }
     } else if square >= 370.0 {
         0.0
     } else if square >= 2.2 {
@@ -107,17 +103,11 @@ struct Matrix {
 
 impl Matrix {
     fn zero(size: usize) -> Self {
-        Self {
-            size,
-            cells: vec![0.0; size * size],
-        }
+        Self { size, cells: vec![0.0; size * size] }
     }
 
     fn get(&self, row: usize, column: usize) -> f64 {
-        self.cells
-            .get(row * self.size + column)
-            .copied()
-            .unwrap_or_default()
+        self.cells.get(row * self.size + column).copied().unwrap_or_default()
     }
 
     fn set(&mut self, row: usize, column: usize, value: f64) {
@@ -128,10 +118,7 @@ impl Matrix {
 
     fn times(&self, other: &Self) -> Self {
         let mut product = Self::zero(self.size);
-        let rows = self
-            .cells
-            .chunks(self.size)
-            .zip(product.cells.chunks_mut(self.size));
+        let rows = self.cells.chunks(self.size).zip(product.cells.chunks_mut(self.size));
         for (row, out) in rows {
             for (factor, line) in row.iter().zip(other.cells.chunks(self.size)) {
                 for (cell, value) in out.iter_mut().zip(line) {
@@ -191,10 +178,7 @@ fn pelz_good(n: f64, x: f64) -> f64 {
         k0 += weight;
         k1 += weight * (half - square);
         k2 += weight
-            * (6.0 * z6
-                + 2.0 * z4
-                + half * (2.0 * z4 - 5.0 * square)
-                + half * half * (1.0 - 2.0 * square));
+            * (6.0 * z6 + 2.0 * z4 + half * (2.0 * z4 - 5.0 * square) + half * half * (1.0 - 2.0 * square));
         k3 += weight
             * (half.powi(3) * (5.0 - 30.0 * square)
                 + half * half * (-60.0 * square + 212.0 * z4)
@@ -234,8 +218,7 @@ mod tests {
 
     #[test]
     fn tails_agree_with_scipy() {
-        let golden: Golden =
-            serde_json::from_str(include_str!("../tests/golden/golden.json")).unwrap();
+        let golden: Golden = serde_json::from_str(include_str!("../tests/golden/golden.json")).unwrap();
         assert!(golden.kolmogorov.len() > 100);
         for case in golden.kolmogorov {
             let ours = two_sided_tail(case.n, case.x);

@@ -88,9 +88,7 @@ impl Levels {
 
     /// Values in alphabetical order with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.counts
-            .iter()
-            .map(|(value, count)| (value.as_str(), *count))
+        self.counts.iter().map(|(value, count)| (value.as_str(), *count))
     }
 
     /// How many different values are kept.
@@ -108,19 +106,9 @@ impl Levels {
     /// The most frequent values, most frequent first, equal ones alphabetically.
     #[must_use]
     pub fn top(&self, at_most: usize) -> Vec<TopValue> {
-        let mut all: Vec<TopValue> = self
-            .iter()
-            .map(|(value, count)| TopValue {
-                value: value.to_owned(),
-                count,
-            })
-            .collect();
-        all.sort_by(|left, right| {
-            right
-                .count
-                .cmp(&left.count)
-                .then_with(|| left.value.cmp(&right.value))
-        });
+        let mut all: Vec<TopValue> =
+            self.iter().map(|(value, count)| TopValue { value: value.to_owned(), count }).collect();
+        all.sort_by(|left, right| right.count.cmp(&left.count).then_with(|| left.value.cmp(&right.value)));
         all.truncate(at_most);
         all
     }
@@ -128,10 +116,8 @@ impl Levels {
     /// The counts of both side by side over the union of their values, in alphabetical order.
     #[must_use]
     pub fn paired(&self, other: &Self) -> (Vec<u64>, Vec<u64>) {
-        let mut union: BTreeMap<&str, (u64, u64)> = self
-            .iter()
-            .map(|(value, count)| (value, (count, 0)))
-            .collect();
+        let mut union: BTreeMap<&str, (u64, u64)> =
+            self.iter().map(|(value, count)| (value, (count, 0))).collect();
         for (value, count) in other.iter() {
             union.entry(value).or_default().1 = count;
         }

@@ -11,16 +11,12 @@
 
 #![cfg_attr(
     test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        reason = "tests fail by panicking"
-    )
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
 mod base64;
 mod bootstrap;
+mod bound;
 mod discovery;
 mod edges;
 mod error;
@@ -35,6 +31,7 @@ mod sketch;
 mod tails;
 
 pub use bootstrap::{Interval, paired_bootstrap};
+pub use bound::prediction_bound;
 pub use discovery::adjusted_p_values;
 pub use edges::{Bins, COARSE_BINS, Edges, FINE_BINS};
 pub use error::Error;

@@ -26,10 +26,7 @@ impl Moments {
     /// Two passes over blocks, merged: as exact as the data allows, in one read of the memory.
     #[must_use]
     pub fn of(values: &[f64]) -> Self {
-        values
-            .chunks(1024)
-            .map(Self::of_block)
-            .fold(Self::default(), |left, right| left.merged(&right))
+        values.chunks(1024).map(Self::of_block).fold(Self::default(), |left, right| left.merged(&right))
     }
 
     fn of_block(values: &[f64]) -> Self {
@@ -38,11 +35,7 @@ impl Moments {
             return Self::default();
         }
         let mean = values.iter().sum::<f64>() / count as f64;
-        let mut block = Self {
-            count,
-            mean,
-            ..Self::default()
-        };
+        let mut block = Self { count, mean, ..Self::default() };
         for value in values {
             let difference = value - mean;
             let square = difference * difference;

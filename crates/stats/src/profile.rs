@@ -149,10 +149,7 @@ impl Profile {
 
 impl NumberProfile {
     fn of(present: &[f64], edges: Option<&Edges>) -> Self {
-        let mut profile = Self {
-            levels: Some(Levels::default()),
-            ..Self::default()
-        };
+        let mut profile = Self { levels: Some(Levels::default()), ..Self::default() };
         let mut finite = Vec::with_capacity(present.len());
         let mut counts = std::collections::HashMap::<u64, u64>::new();
         for value in present.iter().copied() {

@@ -46,16 +46,8 @@ impl RegressionMetrics {
     }
 
     /// The names that [`Self::get`] knows.
-    pub const NAMES: [&'static str; 8] = [
-        "mae",
-        "rmse",
-        "bias",
-        "median_absolute_error",
-        "max_error",
-        "r2",
-        "mape",
-        "wape",
-    ];
+    pub const NAMES: [&'static str; 8] =
+        ["mae", "rmse", "bias", "median_absolute_error", "max_error", "r2", "mape", "wape"];
 
     /// Whether a greater value of the metric of that name is better; all others are errors.
     #[must_use]
@@ -79,10 +71,7 @@ pub fn regression_metrics(truth: &[f64], predicted: &[f64]) -> Option<Regression
         return None;
     }
     let n = pairs.len() as f64;
-    let mut absolute: Vec<f64> = pairs
-        .iter()
-        .map(|(truth, predicted)| (predicted - truth).abs())
-        .collect();
+    let mut absolute: Vec<f64> = pairs.iter().map(|(truth, predicted)| (predicted - truth).abs()).collect();
     let absolute_sum: f64 = absolute.iter().sum();
     let squared_sum: f64 = absolute.iter().map(|error| error * error).sum();
     let truth_sum: f64 = pairs.iter().map(|(truth, _)| truth.abs()).sum();
@@ -111,11 +100,7 @@ pub fn regression_metrics(truth: &[f64], predicted: &[f64]) -> Option<Regression
     Some(RegressionMetrics {
         mae: absolute_sum / n,
         rmse: (squared_sum / n).sqrt(),
-        bias: pairs
-            .iter()
-            .map(|(truth, predicted)| predicted - truth)
-            .sum::<f64>()
-            / n,
+        bias: pairs.iter().map(|(truth, predicted)| predicted - truth).sum::<f64>() / n,
         median_absolute_error: f64::midpoint(lower, upper),
         max_error: absolute.last().copied().unwrap_or_default(),
         r2: (pairs.len() > 1).then_some(r2),

@@ -23,10 +23,7 @@ impl Sample {
     /// Puts values in order, leaving out NaN and infinities.
     #[must_use]
     pub fn new(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values
-            .into_iter()
-            .filter(|value| value.is_finite())
-            .collect();
+        let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
         Self { values }
     }
@@ -107,10 +104,7 @@ impl Sample {
             .map(|step| (step.reference as f64 / n - step.current as f64 / m).abs())
             .fold(0.0, f64::max);
         let effective = (n * m / (n + m)).round_ties_even().max(1.0);
-        Some(KolmogorovSmirnov {
-            statistic,
-            p_value: two_sided_tail(effective, statistic),
-        })
+        Some(KolmogorovSmirnov { statistic, p_value: two_sided_tail(effective, statistic) })
     }
 
     /// Wasserstein-1 distance to current values in the unit of the values; `None` when a side is empty.
@@ -126,10 +120,7 @@ impl Sample {
             if let Some((value, difference)) = before {
                 sum += difference * (step.value - value);
             }
-            before = Some((
-                step.value,
-                (step.reference as f64 / n - step.current as f64 / m).abs(),
-            ));
+            before = Some((step.value, (step.reference as f64 / n - step.current as f64 / m).abs()));
         }
         Some(sum)
     }
@@ -158,11 +149,7 @@ impl Sample {
             while current.values.get(j).is_some_and(|next| *next <= value) {
                 j += 1;
             }
-            Some(Step {
-                value,
-                reference: i,
-                current: j,
-            })
+            Some(Step { value, reference: i, current: j })
         })
     }
 }

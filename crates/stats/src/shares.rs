@@ -38,10 +38,7 @@ impl Shares {
             return None;
         }
         let as_numbers = |counts: &[u64]| counts.iter().map(|count| *count as f64).collect();
-        Some(Self {
-            reference: as_numbers(reference),
-            current: as_numbers(current),
-        })
+        Some(Self { reference: as_numbers(reference), current: as_numbers(current) })
     }
 
     /// Shares over the coarse bins (deciles of the reference) of two profiles; `None` when their edges differ.
@@ -83,15 +80,11 @@ impl Shares {
 
     fn pairs(&self) -> impl Iterator<Item = (f64, f64)> {
         let (n, m) = self.rows();
-        self.reference
-            .iter()
-            .zip(&self.current)
-            .map(move |(p, q)| (p / n, q / m))
+        self.reference.iter().zip(&self.current).map(move |(p, q)| (p / n, q / m))
     }
 
     fn floored(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.pairs()
-            .map(|(p, q)| (p.max(SHARE_FLOOR), q.max(SHARE_FLOOR)))
+        self.pairs().map(|(p, q)| (p.max(SHARE_FLOOR), q.max(SHARE_FLOOR)))
     }
 
     /// Population stability index `sum (q - p) ln(q / p)`, shares floored at [`SHARE_FLOOR`], not renormalised.
@@ -103,22 +96,15 @@ impl Shares {
     /// What each bin adds to [`Self::population_stability`], in order of the bins.
     #[must_use]
     pub fn stability_contributions(&self) -> Vec<f64> {
-        self.floored()
-            .map(|(p, q)| (q - p) * (q / p).ln())
-            .collect()
+        self.floored().map(|(p, q)| (q - p) * (q / p).ln()).collect()
     }
 
     /// Kullback-Leibler divergence of the reference from the current shares in nats, floored at [`SHARE_FLOOR`] and
     /// then renormalised (as `scipy.stats.entropy` does).
     #[must_use]
     pub fn kullback_leibler(&self) -> f64 {
-        let (p_sum, q_sum) = self
-            .floored()
-            .fold((0.0, 0.0), |(a, b), (p, q)| (a + p, b + q));
-        let sum: f64 = self
-            .floored()
-            .map(|(p, q)| (p / p_sum) * ((p / p_sum) / (q / q_sum)).ln())
-            .sum();
+        let (p_sum, q_sum) = self.floored().fold((0.0, 0.0), |(a, b), (p, q)| (a + p, b + q));
+        let sum: f64 = self.floored().map(|(p, q)| (p / p_sum) * ((p / p_sum) / (q / q_sum)).ln()).sum();
         sum.max(0.0)
     }
 
@@ -126,11 +112,7 @@ impl Shares {
     #[must_use]
     pub fn jensen_shannon(&self) -> f64 {
         let against = |share: f64, middle: f64| {
-            if share > 0.0 {
-                share * (share / middle).log2()
-            } else {
-                0.0
-            }
+            if share > 0.0 { share * (share / middle).log2() } else { 0.0 }
         };
         let sum: f64 = self
             .pairs()
@@ -145,10 +127,7 @@ impl Shares {
     /// Hellinger distance, 0 to 1.
     #[must_use]
     pub fn hellinger(&self) -> f64 {
-        let sum: f64 = self
-            .pairs()
-            .map(|(p, q)| (p.sqrt() - q.sqrt()).powi(2))
-            .sum();
+        let sum: f64 = self.pairs().map(|(p, q)| (p.sqrt() - q.sqrt()).powi(2)).sum();
         (sum / 2.0).sqrt().min(1.0)
     }
 
@@ -183,11 +162,7 @@ impl Shares {
             }
         }
         let freedom = used.saturating_sub(1);
-        ChiSquare {
-            statistic,
-            freedom,
-            p_value: chi_square_tail(statistic, freedom as f64),
-        }
+        ChiSquare { statistic, freedom, p_value: chi_square_tail(statistic, freedom as f64) }
     }
 
     /// Cramér's V of the two-sample table, `sqrt(chi2 / (n + m))`, 0 to 1, without bias correction.
@@ -203,12 +178,7 @@ impl Shares {
 /// `(1/n + 1/m)` times the quantile of a chi-square with `bins - 1` degrees of freedom: why 0.25 means much with
 /// 100,000 rows and little with 100.
 #[must_use]
-pub fn psi_null_quantile(
-    reference_rows: u64,
-    current_rows: u64,
-    bins: usize,
-    share: f64,
-) -> Option<f64> {
+pub fn psi_null_quantile(reference_rows: u64, current_rows: u64, bins: usize, share: f64) -> Option<f64> {
     if reference_rows == 0 || current_rows == 0 || bins == 0 {
         return None;
     }

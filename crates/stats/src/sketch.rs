@@ -34,11 +34,7 @@ impl QuantileSketch {
     /// # Errors
     /// When the other sketch is of an incompatible shape.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
-        self.sketch
-            .merge(&other.sketch)
-            .map_err(|error| Error::BrokenSketch {
-                reason: error.to_string(),
-            })
+        self.sketch.merge(&other.sketch).map_err(|error| Error::BrokenSketch { reason: error.to_string() })
     }
 
     /// How many values it has seen.
@@ -50,32 +46,20 @@ impl QuantileSketch {
     /// The value below or at which the given share of values lies; `None` when empty or the share is not in 0..=1.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<f64> {
-        self.sketch
-            .quantile(share, SearchCriteria::Inclusive)
-            .ok()
-            .flatten()
-            .map(KllFloat::into_inner)
+        self.sketch.quantile(share, SearchCriteria::Inclusive).ok().flatten().map(KllFloat::into_inner)
     }
 
     /// Several quantiles at once, cheaper than one by one.
     #[must_use]
     pub fn quantiles(&self, shares: &[f64]) -> Option<Vec<f64>> {
-        let found = self
-            .sketch
-            .quantiles(shares, SearchCriteria::Inclusive)
-            .ok()
-            .flatten()?;
+        let found = self.sketch.quantiles(shares, SearchCriteria::Inclusive).ok().flatten()?;
         Some(found.into_iter().map(KllFloat::into_inner).collect())
     }
 
     /// By how much a rank can be wrong, as a share (99 % confidence); 0 while exact.
     #[must_use]
     pub fn rank_error(&self) -> f64 {
-        if self.sketch.is_estimation_mode() {
-            self.sketch.normalized_rank_error()
-        } else {
-            0.0
-        }
+        if self.sketch.is_estimation_mode() { self.sketch.normalized_rank_error() } else { 0.0 }
     }
 }
 
@@ -103,9 +87,7 @@ pub struct DistinctSketch {
 
 impl Default for DistinctSketch {
     fn default() -> Self {
-        Self {
-            sketch: HllSketch::new(DISTINCT_LG_K, HllType::Hll8).ok(),
-        }
+        Self { sketch: HllSketch::new(DISTINCT_LG_K, HllType::Hll8).ok() }
     }
 }
 
@@ -139,9 +121,7 @@ impl DistinctSketch {
     /// The estimated number of different values, independent of the order in which they came.
     #[must_use]
     pub fn estimate(&self) -> f64 {
-        self.sketch
-            .as_ref()
-            .map_or(0.0, HllSketch::composite_estimate)
+        self.sketch.as_ref().map_or(0.0, HllSketch::composite_estimate)
     }
 }
 
@@ -152,11 +132,7 @@ impl Serialize for DistinctSketch {
             union.update(sketch);
             small.sketch = Some(union.to_sketch(HllType::Hll4));
         }
-        let bytes = small
-            .sketch
-            .as_ref()
-            .map(HllSketch::serialize)
-            .unwrap_or_default();
+        let bytes = small.sketch.as_ref().map(HllSketch::serialize).unwrap_or_default();
         serializer.serialize_str(&base64::encode(&bytes))
     }
 }
@@ -167,9 +143,7 @@ impl<'de> Deserialize<'de> for DistinctSketch {
         let stored = HllSketch::deserialize(&bytes).map_err(de::Error::custom)?;
         let mut union = HllUnion::new(DISTINCT_LG_K).map_err(de::Error::custom)?;
         union.update(&stored);
-        Ok(Self {
-            sketch: Some(union.to_sketch(HllType::Hll8)),
-        })
+        Ok(Self { sketch: Some(union.to_sketch(HllType::Hll8)) })
     }
 }
 

@@ -1,9 +1,7 @@
 //! Every statistic against the value that scipy, numpy or scikit-learn computes.
 
 use serde::Deserialize;
-use stats::{
-    Edges, Moments, Sample, Shares, adjusted_p_values, psi_null_quantile, regression_metrics,
-};
+use stats::{Edges, Moments, Sample, Shares, adjusted_p_values, psi_null_quantile, regression_metrics};
 
 const VALUE: f64 = 1e-9;
 const P_VALUE: f64 = 1e-6;
@@ -79,19 +77,13 @@ fn golden() -> Golden {
 #[track_caller]
 fn close(what: &str, ours: f64, theirs: f64, relative: f64) {
     let bound = relative * theirs.abs() + 1e-12_f64.min(relative * 1e-3);
-    assert!(
-        (ours - theirs).abs() <= bound,
-        "{what}: {ours:e} here, {theirs:e} there"
-    );
+    assert!((ours - theirs).abs() <= bound, "{what}: {ours:e} here, {theirs:e} there");
 }
 
 #[test]
 fn samples_agree_with_scipy() {
     for (at, case) in golden().numbers.into_iter().enumerate() {
-        let (reference, current) = (
-            Sample::new(case.reference.clone()),
-            Sample::new(case.current.clone()),
-        );
+        let (reference, current) = (Sample::new(case.reference.clone()), Sample::new(case.current.clone()));
         let ks = reference.kolmogorov_smirnov(&current).unwrap();
         close(&format!("ks {at}"), ks.statistic, case.ks, VALUE);
         close(&format!("ks p {at}"), ks.p_value, case.ks_p, P_VALUE);
@@ -106,16 +98,8 @@ fn samples_agree_with_scipy() {
         if let (Some(ours), Some(theirs)) = (scaled, case.wasserstein_over_iqr) {
             close(&format!("wasserstein over iqr {at}"), ours, theirs, VALUE);
         }
-        for (share, theirs) in [0.0, 0.01, 0.25, 0.5, 0.9, 1.0]
-            .into_iter()
-            .zip(case.quantiles)
-        {
-            close(
-                &format!("quantile {share} {at}"),
-                reference.quantile(share).unwrap(),
-                theirs,
-                VALUE,
-            );
+        for (share, theirs) in [0.0, 0.01, 0.25, 0.5, 0.9, 1.0].into_iter().zip(case.quantiles) {
+            close(&format!("quantile {share} {at}"), reference.quantile(share).unwrap(), theirs, VALUE);
         }
         let moments = Moments::of(&case.reference);
         close(&format!("mean {at}"), moments.mean, case.mean, VALUE);
@@ -125,35 +109,12 @@ fn samples_agree_with_scipy() {
             case.population_deviation,
             VALUE,
         );
-        close(
-            &format!("deviation {at}"),
-            moments.sample_deviation().unwrap(),
-            case.sample_deviation,
-            VALUE,
-        );
-        close(
-            &format!("skewness {at}"),
-            moments.skewness().unwrap(),
-            case.skewness,
-            VALUE,
-        );
-        close(
-            &format!("kurtosis {at}"),
-            moments.kurtosis().unwrap(),
-            case.kurtosis,
-            VALUE,
-        );
+        close(&format!("deviation {at}"), moments.sample_deviation().unwrap(), case.sample_deviation, VALUE);
+        close(&format!("skewness {at}"), moments.skewness().unwrap(), case.skewness, VALUE);
+        close(&format!("kurtosis {at}"), moments.kurtosis().unwrap(), case.kurtosis, VALUE);
         let edges = Edges::from_reference(&reference).unwrap();
-        assert_eq!(
-            edges.count(&case.reference).coarse_counts(),
-            case.coarse_reference,
-            "bins {at}"
-        );
-        assert_eq!(
-            edges.count(&case.current).coarse_counts(),
-            case.coarse_current,
-            "bins {at}"
-        );
+        assert_eq!(edges.count(&case.reference).coarse_counts(), case.coarse_reference, "bins {at}");
+        assert_eq!(edges.count(&case.current).coarse_counts(), case.coarse_current, "bins {at}");
     }
 }
 
@@ -161,53 +122,18 @@ fn samples_agree_with_scipy() {
 fn shares_agree_with_scipy() {
     for (at, case) in golden().shares.into_iter().enumerate() {
         let shares = Shares::of_counts(&case.reference, &case.current).unwrap();
-        close(
-            &format!("psi {at}"),
-            shares.population_stability(),
-            case.psi,
-            VALUE,
-        );
-        close(
-            &format!("kl {at}"),
-            shares.kullback_leibler(),
-            case.kl,
-            VALUE,
-        );
-        close(
-            &format!("js {at}"),
-            shares.jensen_shannon(),
-            case.js2,
-            VALUE,
-        );
-        close(
-            &format!("js in nats {at}"),
-            shares.jensen_shannon() * 2_f64.ln().sqrt(),
-            case.js_e,
-            VALUE,
-        );
-        close(
-            &format!("hellinger {at}"),
-            shares.hellinger(),
-            case.hellinger,
-            VALUE,
-        );
-        close(
-            &format!("tvd {at}"),
-            shares.total_variation(),
-            case.tvd,
-            VALUE,
-        );
+        close(&format!("psi {at}"), shares.population_stability(), case.psi, VALUE);
+        close(&format!("kl {at}"), shares.kullback_leibler(), case.kl, VALUE);
+        close(&format!("js {at}"), shares.jensen_shannon(), case.js2, VALUE);
+        close(&format!("js in nats {at}"), shares.jensen_shannon() * 2_f64.ln().sqrt(), case.js_e, VALUE);
+        close(&format!("hellinger {at}"), shares.hellinger(), case.hellinger, VALUE);
+        close(&format!("tvd {at}"), shares.total_variation(), case.tvd, VALUE);
         close(&format!("linf {at}"), shares.l_infinity(), case.linf, VALUE);
         let chi = shares.chi_square();
         close(&format!("chi2 {at}"), chi.statistic, case.chi2, VALUE);
         close(&format!("chi2 p {at}"), chi.p_value, case.chi2_p, P_VALUE);
         assert_eq!(chi.freedom, case.chi2_freedom);
-        close(
-            &format!("v {at}"),
-            shares.cramers_v(),
-            case.cramers_v,
-            VALUE,
-        );
+        close(&format!("v {at}"), shares.cramers_v(), case.cramers_v, VALUE);
         let (n, m) = (case.reference.iter().sum(), case.current.iter().sum());
         close(
             &format!("psi null {at}"),
@@ -230,10 +156,7 @@ fn adjusted_p_values_agree_with_scipy() {
 
 #[test]
 fn a_column_without_a_test_does_not_count_as_one() {
-    assert_eq!(
-        adjusted_p_values(&[None, Some(0.02), None]),
-        [None, Some(0.02), None]
-    );
+    assert_eq!(adjusted_p_values(&[None, Some(0.02), None]), [None, Some(0.02), None]);
 }
 
 #[test]
@@ -252,12 +175,7 @@ fn regression_metrics_agree_with_sklearn() {
         ] {
             assert_eq!(ours.get(name).is_some(), theirs.is_some(), "{name} {at}");
             if let Some(theirs) = theirs {
-                close(
-                    &format!("{name} {at}"),
-                    ours.get(name).unwrap(),
-                    theirs,
-                    VALUE,
-                );
+                close(&format!("{name} {at}"), ours.get(name).unwrap(), theirs, VALUE);
             }
         }
         assert_eq!(ours.rows, case.truth.len() as u64);

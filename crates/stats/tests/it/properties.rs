@@ -18,10 +18,7 @@ fn cells() -> impl Strategy<Value = Vec<Option<f64>>> {
 }
 
 fn words() -> impl Strategy<Value = Vec<Option<String>>> {
-    vec(
-        prop_oneof![9 => "[a-e]{0,2}".prop_map(Some), 1 => Just(None)],
-        0..200,
-    )
+    vec(prop_oneof![9 => "[a-e]{0,2}".prop_map(Some), 1 => Just(None)], 0..200)
 }
 
 fn counts() -> impl Strategy<Value = (Vec<u64>, Vec<u64>)> {
@@ -43,23 +40,14 @@ fn near(left: f64, right: f64, scale: f64) -> bool {
 fn assert_same(left: &Profile, right: &Profile) {
     assert_eq!((left.rows, left.null), (right.rows, right.null));
     if let (Some(a), Some(b)) = (left.texts(), right.texts()) {
-        assert_eq!(
-            (&a.levels, a.empty, a.lengths.count),
-            (&b.levels, b.empty, b.lengths.count)
-        );
+        assert_eq!((&a.levels, a.empty, a.lengths.count), (&b.levels, b.empty, b.lengths.count));
         assert_eq!(a.distinct.estimate(), b.distinct.estimate());
         return;
     }
     let (a, b) = (left.numbers().unwrap(), right.numbers().unwrap());
-    assert_eq!(
-        (a.nan, a.infinite, a.zero, a.negative),
-        (b.nan, b.infinite, b.zero, b.negative)
-    );
+    assert_eq!((a.nan, a.infinite, a.zero, a.negative), (b.nan, b.infinite, b.zero, b.negative));
     assert_eq!((&a.bins, &a.levels), (&b.bins, &b.levels));
-    assert_eq!(
-        (a.min.is_some(), a.max.is_some()),
-        (b.min.is_some(), b.max.is_some())
-    );
+    assert_eq!((a.min.is_some(), a.max.is_some()), (b.min.is_some(), b.max.is_some()));
     for (x, y) in [(a.min, b.min), (a.max, b.max)] {
         assert!(near(x.unwrap_or(0.0), y.unwrap_or(0.0), 1.0));
     }
@@ -214,22 +202,14 @@ proptest! {
 #[test]
 fn a_better_model_has_an_interval_below_zero() {
     let b: Vec<f64> = (0..200).map(|row| 10.0 + f64::from(row % 7)).collect();
-    let a: Vec<f64> = b
-        .iter()
-        .enumerate()
-        .map(|(row, error)| error - 1.0 + (row % 3) as f64 * 0.1)
-        .collect();
+    let a: Vec<f64> = b.iter().enumerate().map(|(row, error)| error - 1.0 + (row % 3) as f64 * 0.1).collect();
     let interval = paired_bootstrap(&a, &b, 7, 1000).unwrap();
-    assert!(
-        interval.high < 0.0 && interval.a_is_lower == 1.0,
-        "{interval:?}"
-    );
+    assert!(interval.high < 0.0 && interval.a_is_lower == 1.0, "{interval:?}");
 }
 
 #[test]
 fn many_values_keep_the_most_frequent_within_a_known_error() {
-    let mut cells: Vec<Option<String>> =
-        (0..5_000).map(|row| Some(format!("rare-{row}"))).collect();
+    let mut cells: Vec<Option<String>> = (0..5_000).map(|row| Some(format!("rare-{row}"))).collect();
     cells.extend((0..3_000).map(|_| Some("often".to_owned())));
     let (left, right) = cells.split_at(5_500);
     let mut profile = Profile::of_texts(left);
@@ -249,13 +229,7 @@ fn profiles_of_different_kind_or_edges_do_not_merge() {
     let edges = Edges::from_reference(&Sample::of_present(&numbers)).unwrap();
     let mut binned = Profile::of_numbers(&numbers, Some(&edges));
     let before = binned.clone();
-    assert_eq!(
-        binned.merge(&Profile::of_texts(&[Some("a")])),
-        Err(stats::Error::KindsDiffer)
-    );
-    assert_eq!(
-        binned.merge(&Profile::of_numbers(&numbers, None)),
-        Err(stats::Error::EdgesDiffer)
-    );
+    assert_eq!(binned.merge(&Profile::of_texts(&[Some("a")])), Err(stats::Error::KindsDiffer));
+    assert_eq!(binned.merge(&Profile::of_numbers(&numbers, None)), Err(stats::Error::EdgesDiffer));
     assert_eq!(binned, before);
 }
