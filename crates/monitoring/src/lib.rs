@@ -1,1 +1,46 @@
 //! Windows, references, drift, performance and alerts.
+//!
+//! The flow is one way and driven by event time only; nothing here reads a clock:
+//!
+//! 1. [`MonitorSpec`] is the `monitor:` part of a model's file.
+//! 2. [`due_windows`] says which windows are complete at a watermark.
+//! 3. [`evaluate_window`] turns the rows of one window, a [`Reference`] and the reports of earlier windows into a
+//!    [`WindowReport`]: a pure function.
+//! 4. [`findings`] puts what is wrong into words, with cause, impact and what to do.
+//! 5. [`store::record_window`] keeps the report and moves the alerts, each move leaving an event, in one transaction.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
+)]
+
+mod alert;
+mod drift;
+mod error;
+mod evaluate;
+mod finding;
+mod gap;
+mod performance;
+mod range;
+mod report;
+mod rows;
+mod spec;
+pub mod store;
+mod window;
+mod words;
+
+pub use alert::{Alert, AlertState, Step, Transition, Verdict};
+pub use error::Error;
+pub use evaluate::{WindowInput, evaluate_window};
+pub use finding::{Act, AlertKind, ApiCall, Finding, Observation, findings, observations};
+pub use gap::{Gap, find_gaps};
+pub use report::{
+    BinShare, ColumnDrift, DayError, Performance, RangeBreach, State, Unseen, Volume, WindowReport,
+    WindowSummary, Worst,
+};
+pub use rows::{Column, Reference, Rows};
+pub use spec::{
+    Action, DriftReference, DriftRule, GapRule, MonitorSpec, PerformanceReference, PerformanceRule, Persist,
+    Severity, ValueRangeRule,
+};
+pub use window::{Window, due_windows};
