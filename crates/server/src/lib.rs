@@ -17,6 +17,7 @@ mod guard;
 mod info;
 mod mlflow;
 mod models;
+mod monitoring;
 mod observe;
 mod oip;
 mod openapi;
