@@ -127,7 +127,7 @@ const ROUTES = [
   ["GET", /^\/predictions$/, (_, query) => page(predictions().filter((row) => (!query.get("model") || row.model === query.get("model")) && (!query.get("from") || row.event_time >= query.get("from")) && (!query.get("to") || row.event_time < query.get("to"))), query)],
   ["GET", /^\/predictions\/([^/]+)$/, ([id]) => { const found = predictions().find((row) => row.id === id); return found && { ...found, lineage: lineage(`prediction:${id}`) }; }],
   ["GET", /^\/lineage$/, (_, query) => lineage(query.get("object") ?? "")],
-  ["GET", /^\/events$/, (_, query) => page(events().filter((event) => (!query.get("kind") || event.kind.startsWith(query.get("kind"))) && (!query.get("object") || event.object.startsWith(query.get("object")))), query)],
+  ["GET", /^\/events$/, (_, query) => page(events().filter((event) => (!query.get("kind") || event.kind.startsWith(query.get("kind").replace("*", ""))) && (!query.get("object") || `${event.object.kind}:${event.object.name}`.startsWith(query.get("object")))), query)],
   ["GET", /^\/events\/verify$/, () => ({ entries: events().length, head: hex(5000, 64), ok: true })],
   ["GET", /^\/search$/, (_, query) => ({ items: search(query.get("q") ?? "") })],
 ];

@@ -22,7 +22,7 @@ export function runs() {
         params: { trainer, seed: 1, ...params },
         metrics: { mae, rmse: mae * 1.53, r2: 1 - (mae / 2000) ** 1.1, bias: (2 - index) * 3.4, ...(index === 0 ? { validation_mae: mae * 1.01 } : {}) },
         tags: { "gingham.model": "traffic", "gingham.candidate": ["boosted", "linear", "same-hour-last-week"][index], "gingham.dataset": `traffic@${version}` },
-        inputs: [{ dataset: "traffic", number: version }],
+        inputs: [{ name: "traffic", digest: hex(version, 12), context: "training", source_type: "gingham", source: `dataset:traffic@${version}` }],
         artifacts: [
           { path: "model/model.json", bytes: [812_233, 4_210, 310][index] },
           { path: "evaluation/predictions.parquet", bytes: 41_003 },
@@ -139,24 +139,33 @@ export function predictions() {
   });
 }
 
+const words = {
+  "alert.acknowledged": () => "acknowledged: looking at it with the road office",
+  "deployment.switched": () => "deployment `traffic` serves version 4 in place of 2",
+  "alias.moved": (object) => `\`champion\` is now ${object.replace("version:", "")}: every rule held`,
+  "version.registered": (object) => `registered ${object.replace("version:", "")} from 3 candidates`,
+  "alert.fired": () => "an alert fired for model `traffic`",
+  "alert.resolved": () => "version 2 is within the limit",
+};
+
 export function events() {
   const rows = [
     ["alert.acknowledged", `alert:${alerts[1].id}`, "local", 12],
     ["deployment.switched", "deployment:traffic", "system", 14],
-    ["alias.moved", "model:traffic@4", "system", 14],
-    ["version.registered", "model:traffic@4", "system", 14.2],
+    ["alias.moved", "version:traffic@4", "system", 14],
+    ["version.registered", "version:traffic@4", "system", 14.2],
     ["pipeline_run.finished", `pipeline_run:${hex(204)}`, "system", 14.3],
     ["alert.fired", `alert:${alerts[1].id}`, "system", 20],
-    ["version.registered", "model:traffic@3", "system", 23],
+    ["version.registered", "version:traffic@3", "system", 23],
     ["alert.fired", `alert:${alerts[0].id}`, "system", 31],
     ["alert.resolved", `alert:${alerts[2].id}`, "system", 31],
-    ["alias.moved", "model:traffic@2", "system", 32],
+    ["alias.moved", "version:traffic@2", "system", 32],
     ["alert.fired", `alert:${alerts[2].id}`, "system", 34],
     ["deployment.created", "deployment:traffic", "system", 41],
     ["dataset_version.added", "dataset:traffic@1", "local", 44],
     ["model.created", "model:traffic", "local", 45],
   ];
-  return rows.map(([kind, object, actor, minutes], index) => ({ seq: rows.length - index, at: before(minutes), kind, object, actor: { kind: actor === "local" ? "user" : "system", name: actor }, detail: { reason: "as the file says" }, hash: hex(5000 + index, 64), prev_hash: hex(5001 + index, 64) }));
+  return rows.map(([kind, object, actor, minutes], index) => ({ seq: rows.length - index, at: before(minutes), kind, object: { kind: object.split(":")[0], name: object.split(":")[1] }, actor: actor === "local" ? "local" : "gingham/platform", summary: words[kind]?.(object) ?? kind, data: { reason: "as the file says" }, hash: hex(5000 + index, 64), previous_hash: hex(5001 + index, 64) }));
 }
 
 export function lineage(object) {

@@ -1,22 +1,26 @@
 // Walks through every page of a live server as a person would: real content must show, nothing may
 // go wrong in the console, and a picture of each page is kept.
 //
-//   node walk/walk.mjs BASE_URL FOLDER [--theme light|dark|both] [--width 1440,420]
+//   node walk/walk.mjs BASE_URL [FOLDER] [--all | --views light-1440,dark-420]
 //
+// Without FOLDER the pictures go to a new folder below the system's temporary one. `--all` sees every page
+// in both themes and both widths. The browser is /usr/bin/chromium, or what CHROMIUM names.
 // Exit code 0 when every page passed, 1 when one did not, 2 when the walk could not begin.
 import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [base, folder, ...flags] = process.argv.slice(2);
-if (!base || !folder) {
-  console.error("usage: node walk/walk.mjs BASE_URL FOLDER [--theme light|dark|both] [--width 1440,420]");
+const words = process.argv.slice(2);
+const [address, wanted] = words.filter((word, index) => !word.startsWith("--") && words[index - 1] !== "--views");
+if (!address) {
+  console.error("usage: node walk/walk.mjs BASE_URL [FOLDER] [--all | --views light-1440,dark-420]");
   process.exit(2);
 }
-const flag = (name, otherwise) => (flags.includes(name) ? flags[flags.indexOf(name) + 1] : otherwise);
-const themes = flag("--theme", "both") === "both" ? ["light", "dark"] : [flag("--theme", "light")];
-const widths = flag("--width", "1440,420").split(",").map(Number);
+const base = address.replace(/\/$/, "");
+const folder = wanted ?? (await mkdtemp(join(tmpdir(), "gingham-pictures-")));
+const named = words.includes("--views") ? words[words.indexOf("--views") + 1] : words.includes("--all") ? "light-1440,dark-1440,light-420,dark-420" : "light-1440,dark-420";
+const views = named.split(",").map((view) => view.split("-")).map(([theme, width]) => ({ theme, width: Number(width) }));
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
 async function api(path) {
@@ -115,30 +119,30 @@ async function main() {
   const profile = await mkdtemp(join(tmpdir(), "gingham-walk-"));
   const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
   const problems = list.filter(([, path]) => !path).map(([name]) => `${name}: the server has nothing to show on this page`);
-  let seen = 0;
+  let seen = problems.length;
+  let failed = problems.length;
   try {
-    for (const width of widths) {
-      for (const theme of themes) {
-        const context = await chromium.launchPersistentContext(join(profile, `${theme}-${width}`), { executablePath, headless: true, args, viewport: { width, height: width < 600 ? 860 : 900 }, colorScheme: theme, reducedMotion: "reduce" });
-        const page = context.pages()[0] ?? (await context.newPage());
-        const errors = [];
-        page.on("console", (message) => message.type() === "error" && errors.push(`console: ${message.text()}`));
-        page.on("pageerror", (error) => errors.push(`page: ${error.message}`));
-        for (const each of list.filter(([, path]) => path)) {
-          const found = await visit(page, each, errors).catch((error) => [`${each[0]}: ${String(error.message ?? error).split("\n")[0]}`]);
-          problems.push(...found.map((problem) => `${problem} (${theme}, ${width} px)`));
-          await page.screenshot({ path: join(folder, `${each[0]}-${theme}-${width}.png`), fullPage: !["search", "help"].includes(each[0]) });
-          seen += 1;
-        }
-        await context.close();
+    for (const { theme, width } of views) {
+      const context = await chromium.launchPersistentContext(join(profile, `${theme}-${width}`), { executablePath, headless: true, args, viewport: { width, height: width < 600 ? 860 : 900 }, colorScheme: theme, reducedMotion: "reduce" });
+      const page = context.pages()[0] ?? (await context.newPage());
+      const errors = [];
+      page.on("console", (message) => message.type() === "error" && errors.push(`console: ${message.text()}`));
+      page.on("pageerror", (error) => errors.push(`page: ${error.message}`));
+      for (const each of list.filter(([, path]) => path)) {
+        const found = await visit(page, each, errors).catch((error) => [`${each[0]}: ${String(error.message ?? error).split("\n")[0]}`]);
+        problems.push(...found.map((problem) => `${problem} (${theme}, ${width} px)`));
+        if (found.length > 0) failed += 1;
+        await page.screenshot({ path: join(folder, `${each[0]}-${theme}-${width}.png`), fullPage: !["search", "help"].includes(each[0]) });
+        seen += 1;
       }
+      await context.close();
     }
   } finally {
     await rm(profile, { recursive: true, force: true });
   }
   for (const problem of problems) console.error(`error: ${problem}`);
   console.log(`${seen} pages seen, ${problems.length} problems, pictures in ${folder}`);
-  console.log(`${seen - new Set(problems.map((problem) => problem.replace(/^([^:]+):.*(\(.*\))$/, "$1 $2"))).size} passed, ${problems.length} failed`);
+  console.log(`${seen - failed} passed, ${failed} failed`);
   return problems.length === 0 ? 0 : 1;
 }
 

@@ -1,7 +1,7 @@
 /** Datasets, their versions, and verdicts of checks. */
 import { queryOptions } from "@tanstack/react-query";
 import { get, items, type Page } from "./client.ts";
-import type { Actor, Json } from "./common.ts";
+import type { Actor, Json } from "./objects.ts";
 
 export type Dataset = {
   name: string;

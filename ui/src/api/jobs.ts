@@ -1,7 +1,7 @@
 /** Work that the server does in the background. */
 import { queryOptions } from "@tanstack/react-query";
 import { get, items, type Page } from "./client.ts";
-import type { Json } from "./common.ts";
+import type { Json } from "./objects.ts";
 
 export type Job = {
   id: string;

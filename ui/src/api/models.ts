@@ -1,7 +1,7 @@
 /** Models, versions, aliases, promotions. */
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { get, items, post, type Page } from "./client.ts";
-import type { Actor, Json, Scalars } from "./common.ts";
+import type { Actor, Json, Scalars } from "./objects.ts";
 import type { Job } from "./jobs.ts";
 
 export type ModelSummary = {
@@ -60,6 +60,8 @@ export type Version = {
 export type Model = Omit<ModelSummary, "aliases"> & { spec?: Json; aliases?: Alias[] | Record<string, number>; versions?: Version[] };
 
 export type PromotionEvent = {
+  decision?: string;
+  actor?: Actor;
   version: number;
   previous?: number | null;
   alias: string;

@@ -1,7 +1,7 @@
 /** Windows of live data, their reports, and alerts. */
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { get, items, post, type Page } from "./client.ts";
-import type { Actor, Json, Severity } from "./common.ts";
+import type { Actor, Json, Severity } from "./objects.ts";
 
 export type WindowMetric = { mae?: number | null; rmse?: number | null; wape?: number | null; bias?: number | null; [key: string]: number | null | undefined };
 

@@ -1,7 +1,7 @@
 /** Pipeline runs and their steps. */
 import { queryOptions } from "@tanstack/react-query";
 import { get, items, type Page } from "./client.ts";
-import type { Json } from "./common.ts";
+import type { Json } from "./objects.ts";
 
 export type Step = {
   name: string;

@@ -1,7 +1,7 @@
 /** The prediction archive, lineage, SQL. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions, useMutation } from "@tanstack/react-query";
 import { get, post, type Page } from "./client.ts";
-import type { Json } from "./common.ts";
+import type { Json } from "./objects.ts";
 
 export type Prediction = {
   id: string;

@@ -1,9 +1,9 @@
 /** Experiments, runs, metric histories. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, items, type Page } from "./client.ts";
-import type { Json, Scalars } from "./common.ts";
+import type { Scalars } from "./objects.ts";
 
-export type Experiment = { id: string; name: string; runs?: number; updated_at?: string };
+export type Experiment = { id: string; name: string; created_at?: string; updated_at?: string };
 
 export type Run = {
   id: string;
@@ -15,8 +15,9 @@ export type Run = {
   params?: Record<string, string | number | boolean | null>;
   metrics?: Scalars;
   tags?: Record<string, string>;
-  inputs?: Json[];
-  artifacts?: { path: string; bytes?: number; digest?: string }[] | null;
+  user?: string;
+  inputs?: { name: string; digest?: string; context?: string; source_type?: string; source?: string }[];
+  artifacts?: { path: string; bytes?: number }[] | null;
 };
 
 export type MetricHistory = { key: string; points: { step: number; timestamp: string | number; value: number | null }[]; sampled?: boolean };

@@ -1,7 +1,7 @@
 /** Who the server is, how things stand, search and the event log. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, items, type Page } from "./client.ts";
-import type { Actor, Json, ObjectRef, Severity } from "./common.ts";
+import type { Actor, Json, ObjectRef, Severity } from "./objects.ts";
 import type { DeploymentSummary } from "./deployments.ts";
 import type { ModelSummary } from "./models.ts";
 
@@ -26,18 +26,14 @@ export type Attention = {
 
 export type Event = {
   seq: number;
-  at?: string;
-  time?: string;
+  at: string;
   kind: string;
   actor?: Actor;
   object?: ObjectRef;
   summary?: string;
-  reason?: string | null;
-  detail?: Json;
-  payload?: Json;
+  data?: Json;
   hash?: string;
-  prev_hash?: string;
-  previous?: string;
+  previous_hash?: string;
 };
 
 export type Status = {
@@ -72,16 +68,12 @@ export type EventFilter = { kind?: string; object?: string };
 export const eventsQuery = (filter: EventFilter) =>
   infiniteQueryOptions({
     queryKey: ["events", filter],
-    queryFn: ({ pageParam, signal }) => get<Page<Event>>("/events", { limit: 100, cursor: pageParam, order: "newest", ...filter }, signal),
+    queryFn: ({ pageParam, signal }) => get<Page<Event>>("/events", { limit: 100, cursor: pageParam, ...filter }, signal),
     initialPageParam: "" as string,
     getNextPageParam: (last) => last.next_cursor || undefined,
   });
 
 export const verifyQuery = queryOptions({
   queryKey: ["events", "verify"],
-  queryFn: ({ signal }) => get<{ entries: number; head: string; ok: boolean; detail?: string; broken_at?: number | null }>("/events/verify", {}, signal),
+  queryFn: ({ signal }) => get<{ entries: number; head: string; ok: boolean; problem?: string }>("/events/verify", {}, signal),
 });
-
-export function eventTime(event: Event): string | undefined {
-  return event.at ?? event.time;
-}

@@ -78,7 +78,7 @@ function Box({ onClose }: { onClose: () => void }) {
               <button type="button" role="option" aria-selected={index === chosen} className="palette-item" onMouseMove={() => setAt(index)} onClick={() => go(hit)}>
                 <Icon size={15} aria-hidden="true" />
                 <span className="truncate">{hit.title}</span>
-                <span className="detail truncate">{hit.detail || words(hit.kind)}</span>
+                <span className="detail truncate">{hit.kind === "page" ? hit.detail : [words(hit.kind), hit.detail].filter(Boolean).join(" · ")}</span>
               </button>
             </div>
           );

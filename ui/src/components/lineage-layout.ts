@@ -3,7 +3,7 @@ import type { Lineage, LineageNode } from "~/api/predictions.ts";
 
 export const NODE_WIDTH = 154;
 export const NODE_HEIGHT = 56;
-const COLUMN_GAP = 46;
+const COLUMN_GAP = 60;
 const ROW_GAP = 14;
 
 export type Placed = { node: LineageNode; x: number; y: number };

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { lineageQuery, type Lineage, type LineageNode } from "~/api/predictions.ts";
-import { objectLink } from "~/api/common.ts";
+import { objectLink } from "~/api/objects.ts";
 import { words } from "~/lib/format.ts";
 import { layOut, NODE_HEIGHT, NODE_WIDTH } from "./lineage-layout.ts";
 import { To } from "./link.tsx";
@@ -23,13 +23,13 @@ export function LineageGraph({ lineage, self }: { lineage: Lineage; self?: strin
   const plan = useMemo(() => layOut(lineage), [lineage]);
   return (
     <div className="lineage" style={{ padding: 14 }}>
-      <svg viewBox={`0 0 ${plan.width} ${plan.height}`} style={{ width: "100%", minWidth: plan.width * 0.8, maxWidth: plan.width }} role="img" aria-label={`Lineage of ${lineage.nodes.length} objects: ${lineage.nodes.map((node) => node.title).join(", ")}`}>
+      <svg viewBox={`0 0 ${plan.width} ${plan.height}`} style={{ width: "100%", minWidth: plan.width * 0.78, maxWidth: plan.width }} role="img" aria-label={`Lineage of ${lineage.nodes.length} objects: ${lineage.nodes.map((node) => node.title).join(", ")}`}>
         {plan.edges.map((edge) => (
           <g key={`${edge.from}>${edge.to}`}>
             <path className="edge" d={edge.path} />
             {edge.label && (
               <text className="label" x={edge.x} y={edge.y} textAnchor="middle">
-                {clip(edge.label, 8)}
+                {clip(edge.label, 10)}
               </text>
             )}
           </g>

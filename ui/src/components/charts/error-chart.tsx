@@ -113,7 +113,7 @@ function Tip({ window, monitor, alerts }: { window: MonitorWindow | undefined; m
       </dl>
       {here.map((alert) => (
         <div key={alert.id} className="tone-warn">
-          ▲ <Prose text={alert.title} />
+          ▲ <Prose text={alert.title} plain />
         </div>
       ))}
     </>

@@ -23,13 +23,15 @@ export function Bars({ rows, format = figure }: { rows: readonly { label: string
 
 const isPoint = (value: number | null | undefined): value is number => typeof value === "number" && Number.isFinite(value);
 
-/** The shape of a series in the height of a line of text. */
+/** The shape of a series in the height of a line of text; from its lowest to its highest, not from nought. */
 export function Sparkline({ values, limit, label, width = 120, height = 24 }: { values: readonly (number | null)[]; limit?: number | null; label: string; width?: number; height?: number }) {
   const known = values.filter(isPoint);
   if (known.length < 2) return <span className="faint small">–</span>;
-  const top = Math.max(...known, limit ?? 0);
+  const top = Math.max(...known, limit ?? Number.NEGATIVE_INFINITY);
+  const low = Math.min(...known, limit ?? Number.POSITIVE_INFINITY);
+  const reach = top - low || 1;
   const step = width / Math.max(1, values.length - 1);
-  const y = (value: number) => height - 2 - (value / (top || 1)) * (height - 4);
+  const y = (value: number) => height - 2 - ((value - low) / reach) * (height - 4);
   const path = values.map((value, index) => (isPoint(value) ? `${isPoint(values[index - 1]) ? "L" : "M"}${(index * step).toFixed(1)} ${y(value).toFixed(1)}` : "")).join("");
   return (
     <svg className="spark" width={width} height={height} role="img" aria-label={label}>

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { BellOff, Check, CheckCheck, Play } from "lucide-react";
 import { useState } from "react";
-import { actorName } from "~/api/common.ts";
+import { actorName } from "~/api/objects.ts";
 import { alertAction, alertQuery, alertsQuery, alertState, monitorQuery, OPEN_STATES, type Alert } from "~/api/monitoring.ts";
 import { useTrain } from "~/api/models.ts";
 import { Badge } from "~/components/badge.tsx";
@@ -28,7 +28,7 @@ export function AlertPage() {
   return (
     <Page
       title={alert?.title.replaceAll("`", "") ?? "Alert"}
-      heading={alert && <Prose text={alert.title} />}
+      heading={alert && <Prose text={alert.title} plain />}
       badges={
         alert && (
           <>

@@ -63,7 +63,7 @@ const COLUMNS: readonly Column<Alert>[] = [
     cell: (alert) => (
       <div style={{ minWidth: 220 }}>
         <To to={`/alerts/${encodeURIComponent(alert.id)}`} className="strong">
-          <Prose text={alert.title} />
+          <Prose text={alert.title} plain />
         </To>
         {alert.what_changed && <div className="small muted" style={{ maxWidth: "92ch" }}><Prose text={alert.what_changed} /></div>}
       </div>

@@ -1,7 +1,7 @@
 /** One dataset: its versions, what the checks said, what the rows look like. */
 import { useQuery } from "@tanstack/react-query";
 import { datasetQuery, datasetVersionsQuery, schemaColumns, verdictsQuery, type DatasetVersion } from "~/api/datasets.ts";
-import { actorName } from "~/api/common.ts";
+import { actorName } from "~/api/objects.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { To } from "~/components/link.tsx";

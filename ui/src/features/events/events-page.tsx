@@ -2,9 +2,10 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { ShieldAlert, ShieldCheck } from "lucide-react";
 import { useState } from "react";
-import { actorName, objectLink, shortName } from "~/api/common.ts";
-import { eventsQuery, eventTime, verifyQuery, type Event } from "~/api/system.ts";
+import { actorName, objectLink, shortName } from "~/api/objects.ts";
+import { eventsQuery, verifyQuery, type Event } from "~/api/system.ts";
 import { To } from "~/components/link.tsx";
+import { Prose } from "~/components/prose.tsx";
 import { Page } from "~/components/page.tsx";
 import { CopyAs, origin } from "~/components/snippet.tsx";
 import { Empty, Failure, Skeleton } from "~/components/states.tsx";
@@ -15,7 +16,7 @@ import { useView } from "~/lib/view.ts";
 
 const COLUMNS: readonly Column<Event>[] = [
   { key: "seq", title: "#", num: true, cell: (event) => <span className="faint">{count(event.seq)}</span> },
-  { key: "at", title: "When", cell: (event) => <When at={eventTime(event)} exact /> },
+  { key: "at", title: "When", cell: (event) => <When at={event.at} exact /> },
   { key: "kind", title: "What", cell: (event) => <code>{event.kind}</code> },
   {
     key: "object",
@@ -27,16 +28,17 @@ const COLUMNS: readonly Column<Event>[] = [
     },
   },
   { key: "actor", title: "By", cell: (event) => actorName(event.actor) },
-  { key: "detail", title: "Detail", cell: (event) => <Detail event={event} /> },
+  { key: "detail", title: "In words", cell: (event) => <Detail event={event} /> },
   { key: "hash", title: "Hash", cell: (event) => <code className="faint" title={event.hash}>{shortDigest(event.hash)}</code> },
 ];
 
 function Detail({ event }: { event: Event }) {
-  const text = event.summary ?? event.reason ?? cell(event.detail ?? event.payload);
+  const facts = cell(event.data);
+  const text = event.summary || facts;
   if (!text || text === "{}") return <span className="faint">–</span>;
   return (
-    <span className="small wrap-anywhere" style={{ display: "block", minWidth: 200, maxWidth: 460 }} title={text}>
-      {text.length > 150 ? `${text.slice(0, 150)}…` : text}
+    <span className="small wrap-anywhere" style={{ display: "block", minWidth: 200, maxWidth: 460 }} title={facts}>
+      <Prose text={text.length > 220 ? `${text.slice(0, 220)}…` : text} />
     </span>
   );
 }
@@ -94,7 +96,7 @@ function Chain() {
             The chain is whole: {plural(data.entries, "entry", "entries")}, head <code title={data.head}>{shortDigest(data.head)}</code>.
           </>
         ) : (
-          <>The chain is broken{data.broken_at ? ` at entry ${count(data.broken_at)}` : ""}: {data.detail ?? "an entry was changed after it was written"}.</>
+          <>The chain is broken: {data.problem ?? "an entry was changed after it was written"}.</>
         )}
       </div>
       <button type="button" className="button small" disabled={chain.isFetching} onClick={() => void chain.refetch()}>
@@ -114,7 +116,7 @@ function Filter({ kind, object, onFilter }: { kind: string; object: string; onFi
         onFilter(words.kind.trim(), words.object.trim());
       }}
     >
-      <input className="input mono" style={{ flex: "1 1 160px" }} aria-label="Kind" placeholder="kind, such as alias" value={words.kind} onChange={(event) => setWords({ ...words, kind: event.target.value })} />
+      <input className="input mono" style={{ flex: "1 1 160px" }} aria-label="Kind" placeholder="kind, such as alias.*" value={words.kind} onChange={(event) => setWords({ ...words, kind: event.target.value })} />
       <input className="input mono" style={{ flex: "1 1 160px" }} aria-label="Object" placeholder="object, such as model:traffic" value={words.object} onChange={(event) => setWords({ ...words, object: event.target.value })} />
       <button type="submit" className="button">
         Filter

@@ -1,10 +1,10 @@
 /** How things stand: what needs a person first, then what runs, then what happened. */
 import { useQuery } from "@tanstack/react-query";
 import { CircleCheck } from "lucide-react";
-import { actorName, objectLink, shortName } from "~/api/common.ts";
+import { actorName, objectLink, shortName } from "~/api/objects.ts";
 import { alertsQuery, metricName, monitorQuery } from "~/api/monitoring.ts";
 import { jobsQuery, type Job } from "~/api/jobs.ts";
-import { eventTime, statusQuery, type Attention, type Event, type Status } from "~/api/system.ts";
+import { statusQuery, type Attention, type Event, type Status } from "~/api/system.ts";
 import { Badge, StateIcon } from "~/components/badge.tsx";
 import { Card, Stat, Stats } from "~/components/card.tsx";
 import { ErrorChart } from "~/components/charts/error-chart.tsx";
@@ -130,7 +130,7 @@ function AttentionList({ rows }: { rows: readonly Attention[] }) {
           <To to={row.link ?? objectLink(row.object) ?? "/alerts"} className="list-row">
             <StateIcon state={row.severity ?? "warn"} size={16} />
             <span className="grow">
-              <span className="strong"><Prose text={row.title} /></span>
+              <span className="strong"><Prose text={row.title} plain /></span>
               {row.detail && <div className="muted wrap-anywhere"><Prose text={row.detail} /></div>}
             </span>
             <span className="when">
@@ -185,7 +185,7 @@ function EventList({ events }: { events: readonly Event[] }) {
               </div>
             </span>
             <span className="when">
-              <When at={eventTime(event)} />
+              <When at={event.at} />
             </span>
           </li>
         );

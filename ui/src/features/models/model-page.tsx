@@ -83,7 +83,7 @@ function Body({ name, model }: { name: string; model: Model }) {
                 <li key={alert.id}>
                   <To to={`/alerts/${encodeURIComponent(alert.id)}`} className="list-row">
                     <StateIcon state={alert.severity} />
-                    <span className="grow"><Prose text={alert.title} /></span>
+                    <span className="grow"><Prose text={alert.title} plain /></span>
                     <Badge state={alertState(alert)} />
                   </To>
                 </li>

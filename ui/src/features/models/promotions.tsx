@@ -38,7 +38,8 @@ export function Promotions({ query, versions }: { query: UseQueryResult<Promotio
                     <When at={each.at} />
                   </span>
                 </div>
-                {each.reason && <p className="muted"><Prose text={each.reason} /></p>}
+                {(each.decision || each.reason) && <p className="muted"><Prose text={each.decision || each.reason} /></p>}
+                {each.decision && each.reason && each.reason !== each.decision && <p className="small faint"><Prose text={each.reason} /></p>}
                 {each.rules && each.rules.length > 0 && <Rules rules={each.rules} />}
               </li>
             ))}

@@ -56,7 +56,7 @@ export function ReportCard({ model, window, windows, spec, alerts, onPick }: Rep
         />
         {here.map((alert) => (
           <To key={alert.id} to={`/alerts/${encodeURIComponent(alert.id)}`} className="row">
-            <StateIcon state={alert.severity} /> <Prose text={alert.title} />
+            <StateIcon state={alert.severity} /> <Prose text={alert.title} plain />
           </To>
         ))}
       </div>

@@ -70,7 +70,7 @@ function Body({ prediction }: { prediction: Prediction }) {
                       <td>
                         <code>{name}</code>
                       </td>
-                      <td className="num">{feature === null ? <span className="faint">empty</span> : cell(feature)}</td>
+                      <td>{feature === null ? <span className="faint">empty</span> : cell(feature)}</td>
                     </tr>
                   ))}
                 </tbody>

@@ -33,7 +33,7 @@ const COLUMNS: readonly Column<Prediction>[] = [
   { key: "miss", title: "Off by", num: true, cell: miss },
   { key: "variant", title: "Variant", cell: (row) => row.variant ?? "–" },
   { key: "latency", title: "Took", num: true, cell: (row) => (row.latency_us === null || row.latency_us === undefined ? "–" : milliseconds(row.latency_us / 1000)) },
-  { key: "id", title: "Id", cell: (row) => <code className="faint">…{row.id.slice(-8)}</code> },
+  { key: "id", title: "Id", cell: (row) => <code className="faint nowrap">…{row.id.slice(-8)}</code> },
 ];
 
 export function PredictionsPage() {

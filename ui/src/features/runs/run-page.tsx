@@ -2,10 +2,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { File } from "lucide-react";
 import { lazy, useMemo } from "react";
+import { objectLink } from "~/api/objects.ts";
 import { metricQuery, runQuery, type MetricHistory, type Run } from "~/api/runs.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { ChartCard } from "~/components/charts/chart-card.tsx";
+import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
 import { CopyAs, origin } from "~/components/snippet.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
@@ -35,7 +37,7 @@ export function RunPage() {
 function Body({ run }: { run: Run }) {
   const [view, setView] = useView();
   const metrics = Object.entries(run.metrics ?? {});
-  const chosen = view["metric"] ?? metrics[0]?.[0];
+  const chosen = view["metric"] ?? metrics.find(([name]) => /valid|loss|train/.test(name))?.[0] ?? metrics[0]?.[0];
   return (
     <>
       <Stats>
@@ -94,8 +96,11 @@ function Body({ run }: { run: Run }) {
             <Card title="Inputs">
               <ul className="stack tight">
                 {run.inputs.map((input, index) => (
-                  <li key={index} className="wrap-anywhere mono">
-                    {cell(input)}
+                  <li key={index} className="wrap-anywhere">
+                    <span className="strong">{input.source && objectLink(input.source) ? <To to={objectLink(input.source) ?? ""}>{input.name}</To> : input.name}</span>{" "}
+                    <span className="muted">
+                      {input.context} <code title={input.digest}>{input.digest?.slice(0, 12)}</code>
+                    </span>
                   </li>
                 ))}
               </ul>

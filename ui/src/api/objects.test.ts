@@ -1,6 +1,6 @@
 /** Names of objects become addresses. */
 import { expect, test } from "vitest";
-import { objectLink, shortName } from "./common.ts";
+import { objectLink, shortName } from "./objects.ts";
 
 test("an object's name leads to its page", () => {
   expect(["model:traffic", "model:traffic@3", "dataset:traffic@2", "alias:traffic/champion", "alert:77", "event:9"].map((name) => objectLink(name))).toEqual(["/models/traffic", "/models/traffic/versions/3", "/data/traffic?version=2", "/models/traffic", "/alerts/77", undefined]);
