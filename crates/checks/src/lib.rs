@@ -1,1 +1,38 @@
 //! The check language: what must hold for data and models, and the verdicts.
+//!
+//! | Module | Subject |
+//! | --- | --- |
+//! | [`Check`] | one assertion, as written in `gingham.yaml` |
+//! | `fit` | whether a check can be evaluated on a table of a given schema |
+//! | `compile`, `evaluate` | all checks of a table in one scan, failing rows sampled |
+//! | [`Verdict`] | the results, in words |
+//! | [`gate`] | rules for a model version: against a number, the baselines or the champion |
+//! | [`store`] | verdicts in the database, by what they are about |
+//!
+//! Missing values never count as failures, except for `not_null`. A check that cannot be evaluated is an
+//! error, never a pass.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
+)]
+
+mod check;
+mod compile;
+mod error;
+mod evaluate;
+mod fit;
+pub mod gate;
+pub mod store;
+mod verdict;
+mod words;
+mod written;
+
+pub use check::{Bounds, Check, CheckKind, Measure, Operator, Order, Scalar, Severity};
+pub use error::Error;
+pub use evaluate::{Circumstances, evaluate};
+pub use fit::{Misfit, misfits};
+pub use verdict::{CheckResult, Outcome, SampleRow, Verdict};
+
+/// What the functions of this room answer.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
