@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use super::Missing;
+use super::Obstacle;
 use crate::process::{self, Program};
 
 /// A browser for the walk through the interface.
-pub fn chromium() -> Result<PathBuf, Missing> {
+pub fn chromium() -> Result<PathBuf, Obstacle> {
     found_or_installed(find_chromium, "chromium")
 }
 
 /// The folder with `initdb`, `pg_ctl` and `postgres`, for tests on the second database engine.
-pub fn postgres() -> Result<PathBuf, Missing> {
+pub fn postgres() -> Result<PathBuf, Obstacle> {
     found_or_installed(find_postgres, "postgresql")
 }
 
@@ -37,37 +37,41 @@ fn find_postgres() -> Option<PathBuf> {
 /// One installation at a time, and the lists of packages fetched only once.
 static LISTS_FETCHED: Mutex<bool> = Mutex::new(false);
 
-fn found_or_installed(find: impl Fn() -> Option<PathBuf>, package: &str) -> Result<PathBuf, Missing> {
+fn found_or_installed(find: impl Fn() -> Option<PathBuf>, package: &str) -> Result<PathBuf, Obstacle> {
     if let Some(place) = find() {
         return Ok(place);
     }
     if process::find("apt-get").is_none() {
-        return Err(format!("`{package}` is not installed, and this system has no apt-get"));
+        return Err(Obstacle::Missing(format!(
+            "`{package}` is not installed, and this system has no apt-get"
+        )));
     }
     if !is_root() {
-        return Err(format!("`{package}` is not installed: `sudo apt-get install {package}`"));
+        return Err(Obstacle::Missing(format!(
+            "`{package}` is not installed: `sudo apt-get install {package}`"
+        )));
     }
-    let mut fetched = LISTS_FETCHED.lock().map_err(|_| "an earlier installation broke off".to_owned())?;
+    let mut fetched =
+        LISTS_FETCHED.lock().map_err(|_| Obstacle::missing("an earlier installation broke off"))?;
     if !*fetched {
         apt(&["update", "-qq"])?;
         *fetched = true;
     }
     println!("installing {package} ...");
     apt(&["install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", package])?;
-    find().ok_or_else(|| format!("`{package}` was installed but its program was not found"))
+    find().ok_or_else(|| Obstacle::Broken(format!("`{package}` was installed but its program was not found")))
 }
 
-fn apt(arguments: &[&str]) -> Result<(), Missing> {
+fn apt(arguments: &[&str]) -> Result<(), Obstacle> {
     let ended = Program::new("apt-get")
         .args(arguments.iter().copied())
         .env("DEBIAN_FRONTEND", "noninteractive")
-        .run_quietly()
-        .map_err(|error| format!("{error:#}"))?;
+        .run_quietly()?;
     if ended.success {
         return Ok(());
     }
     let last = ended.output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    Err(format!("`apt-get {}` {}: {last}", arguments.join(" "), ended.words))
+    Err(Obstacle::Missing(format!("`apt-get {}` {}: {last}", arguments.join(" "), ended.words)))
 }
 
 fn is_root() -> bool {

@@ -4,28 +4,28 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use super::Missing;
+use super::Obstacle;
 use super::stamp::Stamp;
 use crate::process::{self, Program};
 use crate::repository;
 
 /// The folder of the web interface; absent in a checkout without one.
-fn folder() -> Result<PathBuf, Missing> {
-    let folder = repository::root().map_err(|error| error.to_string())?.join("ui");
+fn folder() -> Result<PathBuf, Obstacle> {
+    let folder = repository::root()?.join("ui");
     if folder.join("package.json").is_file() {
         Ok(folder)
     } else {
-        Err("there is no ui/package.json".to_owned())
+        Err(Obstacle::missing("there is no ui/package.json"))
     }
 }
 
 /// Its npm packages, installed when the lock file changed.
-pub fn modules() -> Result<PathBuf, Missing> {
+pub fn modules() -> Result<PathBuf, Obstacle> {
     let folder = folder()?;
     if process::find("npm").is_none() {
-        return Err("npm is not installed".to_owned());
+        return Err(Obstacle::missing("npm is not installed"));
     }
-    install(&folder).map_err(|error| format!("{error:#}"))?;
+    install(&folder)?;
     Ok(folder)
 }
 
@@ -39,8 +39,10 @@ fn install(folder: &std::path::Path) -> Result<()> {
         return Ok(());
     }
     println!("installing the packages of the interface ...");
+    // Not `npm ci`: it asks for packages of other platforms too, which not every registry carries.
+    // The versions are those of the lock file all the same.
     Program::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .args(["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"])
         .folder(folder)
         .run_or_fail()?;
     stamp.set()

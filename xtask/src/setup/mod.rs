@@ -5,6 +5,7 @@ mod interface;
 mod python;
 mod stamp;
 
+use std::fmt;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -18,8 +19,34 @@ pub use debian::{chromium, postgres};
 pub use interface::{build as ui, modules as ui_modules};
 pub use python::environment as python;
 
-/// What stands in the way of a part; its words are printed beside the part that was left out.
-pub type Missing = String;
+/// What stands in the way of a part of the suite.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// Something is not there and cannot be installed from here; the part is left out.
+    Missing(String),
+    /// Something that should work does not; the part has failed.
+    Broken(String),
+}
+
+impl Obstacle {
+    fn missing(words: impl Into<String>) -> Self {
+        Self::Missing(words.into())
+    }
+}
+
+impl From<anyhow::Error> for Obstacle {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Broken(format!("{error:#}"))
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(words) | Self::Broken(words) => f.write_str(words),
+        }
+    }
+}
 
 /// `cargo xtask set-up`.
 pub fn everything(arguments: &[String]) -> Result<ExitCode> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Missing;
+use super::Obstacle;
 use super::stamp::Stamp;
 use crate::process::{self, Program};
 use crate::repository;
@@ -13,15 +13,15 @@ use crate::repository;
 const REQUIREMENTS: &str = "python/tests/requirements.txt";
 
 /// The interpreter of the environment; made when the requirements changed.
-pub fn environment() -> Result<PathBuf, Missing> {
-    let root = repository::root().map_err(|error| error.to_string())?;
+pub fn environment() -> Result<PathBuf, Obstacle> {
+    let root = repository::root()?;
     if !root.join(REQUIREMENTS).is_file() {
-        return Err(format!("there is no {REQUIREMENTS}"));
+        return Err(Obstacle::Missing(format!("there is no {REQUIREMENTS}")));
     }
     if process::find("python3").is_none() {
-        return Err("python3 is not installed".to_owned());
+        return Err(Obstacle::missing("python3 is not installed"));
     }
-    make(&root).map_err(|error| format!("{error:#}"))
+    Ok(make(&root)?)
 }
 
 fn make(root: &Path) -> Result<PathBuf> {

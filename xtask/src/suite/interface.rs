@@ -1,32 +1,34 @@
 //! The tests of the web interface.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::counts::Counts;
 use super::outcome::Outcome;
 use super::story::Stage;
 use crate::process::Program;
-use crate::setup;
+use crate::repository;
+use crate::setup::{self, Obstacle};
 
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
 /// TypeScript's types.
 pub fn types() -> Result<Outcome> {
-    script("types").map(|ended| ended.unwrap_or_else(Outcome::Skipped))
+    script("types")
 }
 
 /// The linter.
 pub fn lint() -> Result<Outcome> {
-    script("lint").map(|ended| ended.unwrap_or_else(Outcome::Skipped))
+    script("lint")
 }
 
 /// The unit tests.
 pub fn unit() -> Result<Outcome> {
     let folder = match ready("test") {
         Ok(folder) => folder,
-        Err(reason) => return Ok(Outcome::Skipped(reason)),
+        Err(obstacle) => return Ok(obstacle.into()),
     };
     let ended = npm("test").folder(folder).env("CI", "true").deadline(DEADLINE).run_and_keep()?;
     Ok(Outcome::of_runner(&ended, Counts::read(&ended.output)))
@@ -44,17 +46,19 @@ pub fn walk(stage: &mut Stage) -> Result<Outcome> {
 pub fn walk_at(url: &str) -> Result<Outcome> {
     let folder = match setup::ui_modules() {
         Ok(folder) => folder,
-        Err(reason) => return Ok(Outcome::Skipped(reason)),
+        Err(obstacle) => return Ok(obstacle.into()),
     };
     if !folder.join("walk/walk.mjs").is_file() {
         return Ok(Outcome::Skipped("there is no ui/walk/walk.mjs".to_owned()));
     }
     let chromium = match setup::chromium() {
         Ok(chromium) => chromium,
-        Err(reason) => return Ok(Outcome::Skipped(reason)),
+        Err(obstacle) => return Ok(obstacle.into()),
     };
+    let pictures = repository::cache_folder()?.join("ui-walk");
     let ended = Program::new("node")
         .args(["walk/walk.mjs", url])
+        .arg(pictures.to_string_lossy())
         .folder(folder)
         .env("GINGHAM_URL", url)
         .env("CHROMIUM", chromium.to_string_lossy())
@@ -66,22 +70,22 @@ pub fn walk_at(url: &str) -> Result<Outcome> {
     }
 }
 
-fn script(name: &str) -> Result<Result<Outcome, String>> {
+fn script(name: &str) -> Result<Outcome> {
     let folder = match ready(name) {
         Ok(folder) => folder,
-        Err(reason) => return Ok(Err(reason)),
+        Err(obstacle) => return Ok(obstacle.into()),
     };
     let ended = npm(name).folder(folder).deadline(DEADLINE).run()?;
-    Ok(Ok(Outcome::of_one(&ended)))
+    Ok(Outcome::of_one(&ended))
 }
 
 /// The folder with its packages, if `package.json` has the script.
-fn ready(script: &str) -> Result<std::path::PathBuf, String> {
+fn ready(script: &str) -> Result<PathBuf, Obstacle> {
     let folder = setup::ui_modules()?;
-    let manifest = std::fs::read_to_string(folder.join("package.json")).map_err(|error| error.to_string())?;
-    let manifest: serde_json::Value = serde_json::from_str(&manifest).map_err(|error| error.to_string())?;
+    let manifest = std::fs::read_to_string(folder.join("package.json")).context("ui/package.json")?;
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).context("ui/package.json")?;
     if manifest.pointer(&format!("/scripts/{script}")).is_none() {
-        return Err(format!("ui/package.json has no script `{script}`"));
+        return Err(Obstacle::Missing(format!("ui/package.json has no script `{script}`")));
     }
     Ok(folder)
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::counts::Counts;
 use crate::process::Ended;
+use crate::setup::Obstacle;
 
 /// How one part ended.
 #[derive(Debug)]
@@ -17,6 +18,15 @@ pub enum Outcome {
     Broke(String),
     /// It could not run here, for this reason.
     Skipped(String),
+}
+
+impl From<Obstacle> for Outcome {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Missing(reason) => Self::Skipped(reason),
+            Obstacle::Broken(reason) => Self::Broke(reason),
+        }
+    }
 }
 
 impl Outcome {

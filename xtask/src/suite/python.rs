@@ -21,7 +21,7 @@ const ON_THE_DEMO: &[&str] = &["tests/test_deltalake.py", "tests/test_oip_client
 pub fn types() -> Result<Outcome> {
     let python = match setup::python() {
         Ok(python) => python,
-        Err(reason) => return Ok(Outcome::Skipped(reason)),
+        Err(obstacle) => return Ok(obstacle.into()),
     };
     let ended = Program::new(python)
         .args(["-m", "mypy", "--strict", "--cache-dir=/dev/null", "src"])
@@ -35,7 +35,7 @@ pub fn types() -> Result<Outcome> {
 pub fn clients(stage: &mut Stage) -> Result<Outcome> {
     let python = match setup::python() {
         Ok(python) => python,
-        Err(reason) => return Ok(Outcome::Skipped(reason)),
+        Err(obstacle) => return Ok(obstacle.into()),
     };
     stage.build()?;
     let server = Server::start(&stage.folder()?.join("clients"))?;
@@ -51,7 +51,7 @@ pub fn clients(stage: &mut Stage) -> Result<Outcome> {
 pub fn archive(stage: &mut Stage) -> Result<Outcome> {
     let python = match setup::python() {
         Ok(python) => python,
-        Err(reason) => return Ok(Outcome::Skipped(reason)),
+        Err(obstacle) => return Ok(obstacle.into()),
     };
     let (url, data) = match stage.server()? {
         Ok(server) => (server.url(), stage.demo_folder()?),

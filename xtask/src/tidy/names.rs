@@ -5,7 +5,7 @@ use super::source::blank_words;
 
 /// Files, folders and crates must not be called so: anything fits into them.
 const EMPTY_WORDS: &[&str] =
-    &["common", "core", "helper", "helpers", "manager", "managers", "misc", "std", "stuff", "util", "utils"];
+    &["core", "helper", "helpers", "manager", "managers", "misc", "std", "stuff", "util", "utils"];
 
 /// Types must not end so.
 const EMPTY_ENDINGS: &[&str] = &["Manager", "Utils", "Util", "Helper", "Helpers"];
