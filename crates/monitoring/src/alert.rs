@@ -111,27 +111,19 @@ pub(crate) fn step(
     silence_over: bool,
 ) -> Step {
     let still = |state, reason| Step { state, clear_windows: 0, unknown_windows: 0, reason };
-    let patient_windows = patience.clear_windows << progress.flaps.clamp(0, 3);
     match verdict {
         Verdict::Firing if state == AlertState::Pending => {
             still(AlertState::Firing, "it has lasted long enough to act")
         }
+        Verdict::Holding if state == AlertState::Pending => calmer(state, progress, patience.clear_windows),
         Verdict::Firing | Verdict::Pending | Verdict::Holding
             if state == AlertState::Silenced && silence_over =>
         {
             still(AlertState::Firing, "the silence is over and it still holds")
         }
         Verdict::Firing | Verdict::Pending | Verdict::Holding => still(state, "it still holds"),
-        Verdict::Clear => {
-            let clear_windows = progress.clear_windows + 1;
-            let done = clear_windows >= patient_windows;
-            let (next, reason) = match (done, state) {
-                (true, AlertState::Pending) => (AlertState::Expired, "it did not last"),
-                (true, _) => (AlertState::Resolved, "it has been clearly within bounds for long enough"),
-                (false, _) => (state, "it is within bounds again, for now"),
-            };
-            Step { state: next, clear_windows, unknown_windows: 0, reason }
-        }
+        Verdict::Clear if state == AlertState::Pending => calmer(state, progress, patience.clear_windows),
+        Verdict::Clear => calmer(state, progress, patience.clear_windows << progress.flaps.clamp(0, 3)),
         Verdict::Unknown => {
             let unknown_windows = progress.unknown_windows + 1;
             let (next, reason) = if unknown_windows >= patience.unknown_windows {
@@ -142,6 +134,17 @@ pub(crate) fn step(
             Step { state: next, clear_windows: progress.clear_windows, unknown_windows, reason }
         }
     }
+}
+
+/// One more window in which nothing was wrong; enough of them in a row end the alert.
+fn calmer(state: AlertState, progress: Progress, enough: i64) -> Step {
+    let clear_windows = progress.clear_windows + 1;
+    let (state, reason) = match (clear_windows >= enough, state) {
+        (true, AlertState::Pending) => (AlertState::Expired, "it did not last"),
+        (true, _) => (AlertState::Resolved, "it has been clearly within bounds for long enough"),
+        (false, _) => (state, "it is within bounds again, for now"),
+    };
+    Step { state, clear_windows, unknown_windows: 0, reason }
 }
 
 /// An alert.
@@ -187,7 +190,7 @@ pub struct Alert {
     pub closed_at: Option<Timestamp>,
     /// Until when it is silenced.
     pub silenced_until: Option<Timestamp>,
-    /// How often it came back.
+    /// How often it came back after it was over.
     pub flaps: i64,
     /// How it got where it stands, oldest first; empty in lists.
     #[serde(default)]

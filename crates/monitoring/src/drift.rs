@@ -51,13 +51,9 @@ pub(crate) fn judge(comparison: &Comparison<'_>) -> Vec<ColumnDrift> {
             comparison.compare(name, column, seen.zip(chosen.as_ref()))
         })
         .collect();
-    let predictions = |rows: &Rows| Column::Numbers(rows.predictions().to_vec());
-    let predicted = comparison.reference.map(|reference| predictions(reference.rows()));
-    if let Some(Column::Numbers(values)) = &predicted
-        && values.iter().any(Option::is_some)
-    {
-        let seen = predicted.as_ref().zip(chosen.as_ref());
-        columns.push(comparison.compare("prediction", &predictions(comparison.rows), seen));
+    if let Some(predictions) = comparison.reference.and_then(Reference::predictions) {
+        let current = Column::Numbers(comparison.rows.predictions().to_vec());
+        columns.push(comparison.compare("prediction", &current, Some(predictions).zip(chosen.as_ref())));
     }
     let p_values: Vec<Option<f64>> = columns.iter().map(|column| column.p_value).collect();
     for (column, adjusted) in columns.iter_mut().zip(adjusted_p_values(&p_values)) {
@@ -80,9 +76,9 @@ impl ChosenRows {
         let times = reference.rows().times();
         if comparison.rule.reference == DriftReference::SameSeason {
             let middle = comparison.window.middle().day_of_year();
-            let near = |time: &Timestamp| days_apart(time.day_of_year(), middle) <= SEASON_DAYS;
-            let season =
-                times.iter().enumerate().filter(|(_, time)| near(time)).map(|(row, _)| row).collect();
+            let near = |day: u32| days_apart(day, middle) <= SEASON_DAYS;
+            let days = reference.days().iter().enumerate();
+            let season = days.filter(|(_, day)| near(**day)).map(|(row, _)| row).collect();
             let chosen = Self::in_blocks(comparison, DriftReference::SameSeason, season, times);
             if chosen.blocks.len() >= FEWEST_BLOCKS {
                 return chosen;
@@ -164,6 +160,8 @@ impl Comparison<'_> {
             median: None,
             reference_median: None,
             stuck: false,
+            reference_constant: false,
+            share_of_constant: 0.0,
             bins: Vec::new(),
             words: String::new(),
         }
@@ -185,10 +183,17 @@ impl Comparison<'_> {
         let picked = pick(&chosen.rows);
         drift.note_reference(chosen.rows.len(), picked.len());
         let (reference, current) = (Sample::new(picked), Sample::of_present(now));
+        let constant = |sample: &Sample| sample.min() == sample.max();
         drift.median = current.quantile(0.5);
         drift.reference_median = reference.quantile(0.5);
+        if constant(&reference)
+            && let Some(only) = reference.min()
+        {
+            let same = current.values().iter().filter(|value| **value == only).count();
+            drift.reference_constant = true;
+            drift.share_of_constant = same as f64 / current.len().max(1) as f64;
+        }
         let blocks: Vec<Sample> = chosen.blocks.iter().map(|rows| Sample::new(pick(rows))).collect();
-        let constant = |sample: &Sample| sample.min() == sample.max();
         drift.stuck = current.len() as u64 >= self.min_rows
             && constant(&current)
             && !constant(&reference)
@@ -224,8 +229,8 @@ impl Comparison<'_> {
         let (reference, current) = (pick(&chosen.rows), now.iter().flatten().map(String::as_str).collect());
         let present = chosen.rows.iter().filter(|row| matches!(seen.get(**row), Some(Some(_)))).count();
         drift.note_reference(chosen.rows.len(), present);
-        let ever: Levels = seen.iter().flatten().map(String::as_str).collect();
-        if ever.is_exact() {
+        let ever = self.reference.and_then(|reference| reference.words(&drift.column));
+        if let Some(ever) = ever.filter(|ever| ever.is_exact()) {
             let is_new = |value: &str| ever.count(value) == 0;
             drift.unseen = Levels::top(&current, usize::MAX)
                 .into_iter()
@@ -386,6 +391,11 @@ impl ColumnDrift {
     }
 
     fn direction(&self, season: &str) -> String {
+        if let (true, Some(only)) = (self.reference_constant, self.reference_median) {
+            let differing: f64 = 1.0 - self.share_of_constant;
+            let (only, differing) = (words::number(only), words::percent(differing));
+            return format!("was always {only} in {season}, {differing} of its values differ now");
+        }
         if let (Some(now), Some(then)) = (self.median, self.reference_median)
             && now != then
         {
@@ -397,7 +407,7 @@ impl ColumnDrift {
             .bins
             .iter()
             .max_by(|left, right| {
-                (left.current - left.reference).abs().total_cmp(&(right.current - right.reference).abs())
+                (left.current - left.reference).total_cmp(&(right.current - right.reference))
             })
             .map(|bin| {
                 let (now, then) = (words::percent(bin.current), words::percent(bin.reference));

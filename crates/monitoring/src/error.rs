@@ -67,24 +67,23 @@ pub enum Error {
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Spec { .. } | Self::RaggedRows { .. } | Self::BadCursor { .. } => Kind::Invalid,
+            Self::Spec { .. } | Self::BadCursor { .. } => Kind::Invalid,
             Self::WindowNotFound { .. } | Self::AlertNotFound { .. } => Kind::NotFound,
             Self::WrongState { .. } => Kind::Conflict,
             Self::Db(error) => error.kind(),
-            Self::Json(_) => Kind::Internal,
+            Self::RaggedRows { .. } | Self::Json(_) => Kind::Internal,
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
             Self::Spec { .. } => "monitor_spec_invalid",
-            Self::RaggedRows { .. } => "monitor_rows_ragged",
             Self::WindowNotFound { .. } => "monitor_window_not_found",
             Self::AlertNotFound { .. } => "alert_not_found",
             Self::WrongState { .. } => "alert_state_conflict",
-            Self::BadCursor { .. } => "cursor_invalid",
+            Self::BadCursor { .. } => "invalid_cursor",
             Self::Db(error) => error.code(),
-            Self::Json(_) => "monitor_report_unwritable",
+            Self::RaggedRows { .. } | Self::Json(_) => "internal",
         }
     }
 

@@ -4,7 +4,7 @@ use base::Timestamp;
 
 use crate::drift::{self, Comparison};
 use crate::gap::find_gaps;
-use crate::performance;
+use crate::performance::{self, Pairs};
 use crate::range::find_breaches;
 use crate::report::{ColumnDrift, State, Volume, WindowReport};
 use crate::rows::{Reference, Rows};
@@ -58,10 +58,11 @@ pub fn evaluate_window(spec: &MonitorSpec, input: &WindowInput<'_>) -> WindowRep
             earlier: &earlier,
         })
     });
-    let performance = spec
-        .performance
-        .as_ref()
-        .map(|rule| performance::judge(rule, spec.min_rows, input.rows, input.reference, &earlier));
+    let pairs = Pairs::of(input.rows);
+    let metrics = pairs.metrics();
+    let performance = spec.performance.as_ref().map(|rule| {
+        performance::judge(rule, spec.min_rows, &pairs, metrics.as_ref(), input.reference, &earlier)
+    });
     let ranges = match (&spec.value_range, input.reference) {
         (Some(rule), Some(reference)) => find_breaches(rule, input.rows, reference),
         _ => Vec::new(),
@@ -79,6 +80,7 @@ pub fn evaluate_window(spec: &MonitorSpec, input: &WindowInput<'_>) -> WindowRep
         volume: volume(input.rows),
         drift_state: drift_state(&columns, input.rows.len() as u64, spec.min_rows),
         drift: columns,
+        metrics,
         performance,
         ranges,
         gaps,

@@ -85,6 +85,8 @@ pub struct Observation {
     pub fingerprint: String,
     /// What it is about.
     pub kind: AlertKind,
+    /// Event time of the look.
+    pub at: Timestamp,
     /// How it looks.
     pub verdict: Verdict,
     /// The words, when something is wrong.
@@ -159,7 +161,7 @@ impl Teller<'_> {
         };
         let finding =
             performance.breached.then(|| self.performance_finding(performance, fingerprint.clone()));
-        Observation { fingerprint, kind: AlertKind::Performance, verdict, finding }
+        Observation { fingerprint, kind: AlertKind::Performance, at: self.report.window.to, verdict, finding }
     }
 
     fn performance_finding(&self, performance: &Performance, fingerprint: String) -> Finding {
@@ -180,14 +182,14 @@ impl Teller<'_> {
             what_changed: performance.words.clone(),
             since: self.since(look_back, out),
             cause: cause::of_performance(self.report, &self.earlier, performance),
-            impact: cause::impact_of_performance(performance),
+            impact: cause::impact_of_performance(self.report, performance),
             suggested_action: retrain,
             more_actions: vec![
                 act::worst_predictions(self.model(), self.report.window),
                 act::open_report(self.model(), self.report.window),
             ],
             automatic,
-            details: json!({ "performance": performance, "volume": self.report.volume }),
+            details: json!({ "performance": performance, "metrics": self.report.metrics, "volume": self.report.volume }),
         }
     }
 
@@ -204,7 +206,7 @@ impl Teller<'_> {
             _ => Verdict::Holding,
         };
         let finding = (!breached.is_empty()).then(|| self.drift_finding(breached, fingerprint.clone()));
-        Observation { fingerprint, kind: AlertKind::Drift, verdict, finding }
+        Observation { fingerprint, kind: AlertKind::Drift, at: self.report.window.to, verdict, finding }
     }
 
     fn drift_finding(&self, mut breached: Vec<&ColumnDrift>, fingerprint: String) -> Finding {
@@ -258,7 +260,13 @@ impl Teller<'_> {
             automatic: None,
             details: json!({ "range": breach }),
         };
-        Observation { fingerprint, kind: finding.kind, verdict: Verdict::Firing, finding: Some(finding) }
+        Observation {
+            fingerprint,
+            kind: finding.kind,
+            at: self.report.window.to,
+            verdict: Verdict::Firing,
+            finding: Some(finding),
+        }
     }
 
     fn gap(&self, gap: &Gap) -> Observation {
@@ -285,6 +293,7 @@ impl Teller<'_> {
             automatic: None,
             details: json!({ "gap": gap }),
         };
-        Observation { fingerprint, kind: finding.kind, verdict: Verdict::Firing, finding: Some(finding) }
+        let at = self.report.window.to.max(gap.to);
+        Observation { fingerprint, kind: finding.kind, at, verdict: Verdict::Firing, finding: Some(finding) }
     }
 }

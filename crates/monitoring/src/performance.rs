@@ -13,27 +13,46 @@ use crate::words;
 /// An error is clearly within bounds below this share of what is allowed on top of the reference.
 const CLEAR_SHARE: f64 = 0.8;
 
-/// Compares the labelled rows of a window with the version's evaluation.
+/// Predictions with their labels, where both are there.
+pub(crate) struct Pairs {
+    times: Vec<Timestamp>,
+    truth: Vec<f64>,
+    predicted: Vec<f64>,
+}
+
+impl Pairs {
+    pub(crate) fn of(rows: &Rows) -> Self {
+        let mut pairs = Self { times: Vec::new(), truth: Vec::new(), predicted: Vec::new() };
+        for (time, (label, prediction)) in
+            rows.times().iter().zip(rows.labels().iter().zip(rows.predictions()))
+        {
+            if let (Some(label), Some(prediction)) = (label, prediction) {
+                pairs.times.push(*time);
+                pairs.truth.push(*label);
+                pairs.predicted.push(*prediction);
+            }
+        }
+        pairs
+    }
+
+    pub(crate) fn metrics(&self) -> Option<RegressionMetrics> {
+        regression_metrics(&self.truth, &self.predicted)
+    }
+}
+
+/// Compares the labelled rows of a window, and their metrics, with the version's evaluation.
 pub(crate) fn judge(
     rule: &PerformanceRule,
     min_rows: u64,
-    rows: &Rows,
+    pairs: &Pairs,
+    metrics: Option<&RegressionMetrics>,
     reference: Option<&Reference>,
     earlier: &[&WindowReport],
 ) -> Performance {
-    let pairs: Vec<(Timestamp, f64, f64)> = rows
-        .times()
-        .iter()
-        .zip(rows.labels().iter().zip(rows.predictions()))
-        .filter_map(|(time, (label, prediction))| Some((*time, (*label)?, (*prediction)?)))
-        .collect();
-    let truth: Vec<f64> = pairs.iter().map(|pair| pair.1).collect();
-    let predicted: Vec<f64> = pairs.iter().map(|pair| pair.2).collect();
-    let metrics = regression_metrics(&truth, &predicted);
-    let value = metrics.as_ref().and_then(|metrics| metrics.get(&rule.metric));
+    let value = metrics.and_then(|metrics| metrics.get(&rule.metric));
     let reference = reference.and_then(|reference| reference.evaluation(&rule.metric));
     let ratio = value.zip(reference).and_then(|(value, reference)| ratio(&rule.metric, value, reference));
-    let labelled = metrics.as_ref().map_or(0, |metrics| metrics.rows);
+    let labelled = metrics.map_or(0, |metrics| metrics.rows);
     let enough = labelled >= min_rows;
     let breached = enough && ratio.is_some_and(|ratio| ratio > rule.worse_than);
     let clear = enough && ratio.is_some_and(|ratio| ratio < 1.0 + CLEAR_SHARE * (rule.worse_than - 1.0));
@@ -71,8 +90,7 @@ pub(crate) fn judge(
         clear,
         breached_windows,
         judged_windows,
-        metrics,
-        worst_days: worst_days(&pairs),
+        worst_days: worst_days(pairs),
         words: String::new(),
     };
     performance.words = sentence(&performance, labelled, min_rows);
@@ -89,9 +107,9 @@ fn ratio(metric: &str, value: f64, reference: f64) -> Option<f64> {
     (then > 0.0).then(|| now / then)
 }
 
-fn worst_days(pairs: &[(Timestamp, f64, f64)]) -> Vec<DayError> {
+fn worst_days(pairs: &Pairs) -> Vec<DayError> {
     let mut days: BTreeMap<String, (f64, u64)> = BTreeMap::new();
-    for (time, truth, predicted) in pairs {
+    for (time, (truth, predicted)) in pairs.times.iter().zip(pairs.truth.iter().zip(&pairs.predicted)) {
         let error = (predicted - truth).abs();
         if error.is_finite() {
             let day = days.entry(time.date()).or_default();

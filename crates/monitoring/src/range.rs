@@ -14,12 +14,8 @@ pub(crate) fn find_breaches(rule: &ValueRangeRule, rows: &Rows, reference: &Refe
     rows.columns()
         .iter()
         .filter_map(|(name, column)| {
-            let (Column::Numbers(values), Some(Column::Numbers(seen))) =
-                (column, reference.rows().column(name))
-            else {
-                return None;
-            };
-            Accepted::by(rule, seen)?.breach(name, values, rows.times())
+            let Column::Numbers(values) = column else { return None };
+            Accepted::by(rule, reference.range(name)?)?.breach(name, values, rows.times())
         })
         .collect()
 }
@@ -32,9 +28,7 @@ struct Accepted {
 }
 
 impl Accepted {
-    fn by(rule: &ValueRangeRule, seen: &[Option<f64>]) -> Option<Self> {
-        let finite = || seen.iter().flatten().copied().filter(|value| value.is_finite());
-        let (min, max) = (finite().reduce(f64::min)?, finite().reduce(f64::max)?);
+    fn by(rule: &ValueRangeRule, (min, max): (f64, f64)) -> Option<Self> {
         let beyond = (rule.factor - 1.0) * (max - min);
         (max > min).then_some(Self { min, max, low: min - beyond, high: max + beyond })
     }

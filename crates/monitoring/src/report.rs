@@ -67,6 +67,8 @@ pub struct WindowReport {
     pub drift_state: State,
     /// Each column against the reference.
     pub drift: Vec<ColumnDrift>,
+    /// All metrics of the labelled rows; absent while there are none.
+    pub metrics: Option<RegressionMetrics>,
     /// The metric against the evaluation; absent when no rule asks for it.
     pub performance: Option<Performance>,
     /// Values far outside of what training has seen.
@@ -138,6 +140,10 @@ pub struct ColumnDrift {
     pub reference_median: Option<f64>,
     /// Whether all values of the window are the same although those of the reference are not.
     pub stuck: bool,
+    /// Whether all numbers of the reference are the same.
+    pub reference_constant: bool,
+    /// Share of the window's numbers that are that same one.
+    pub share_of_constant: f64,
     /// Shares by bin or value, for a chart.
     pub bins: Vec<BinShare>,
     /// What it means, in a sentence.
@@ -187,8 +193,6 @@ pub struct Performance {
     pub breached_windows: usize,
     /// Out of how many.
     pub judged_windows: usize,
-    /// All metrics.
-    pub metrics: Option<RegressionMetrics>,
     /// The days with the greatest error, at most three, worst first.
     pub worst_days: Vec<DayError>,
     /// What it means, in a sentence.
@@ -294,7 +298,7 @@ impl WindowReport {
             labelled: self.volume.labelled,
             maturity: self.volume.maturity,
             state: self.state,
-            metric: self.performance.as_ref().and_then(|performance| performance.metrics),
+            metric: self.metrics,
             reference_metric: self.performance.as_ref().and_then(|performance| performance.reference),
             drift_state: self.drift_state,
             worst,

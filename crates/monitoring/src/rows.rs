@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::Timestamp;
+use stats::Levels;
 
 use crate::error::Error;
 
@@ -126,9 +127,15 @@ fn same_length(column: &str, found: usize, expected: usize) -> Result<(), Error>
 }
 
 /// What a version is compared with: the rows it was trained on, and how well it did in its evaluation.
+///
+/// Making one reads all rows once; keep it for as long as the version serves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
     rows: Rows,
+    predictions: Option<Column>,
+    days: Vec<u32>,
+    words: BTreeMap<String, Levels>,
+    ranges: BTreeMap<String, (f64, f64)>,
     evaluation: BTreeMap<String, f64>,
 }
 
@@ -137,7 +144,24 @@ impl Reference {
     /// evaluation metrics by name.
     #[must_use]
     pub fn new(rows: Rows, evaluation: BTreeMap<String, f64>) -> Self {
-        Self { rows, evaluation }
+        let (mut words, mut ranges) = (BTreeMap::new(), BTreeMap::new());
+        for (name, column) in &rows.columns {
+            match column {
+                Column::Numbers(values) => {
+                    let finite = || values.iter().flatten().copied().filter(|value| value.is_finite());
+                    if let (Some(min), Some(max)) = (finite().reduce(f64::min), finite().reduce(f64::max)) {
+                        ranges.insert(name.clone(), (min, max));
+                    }
+                }
+                Column::Texts(values) => {
+                    words.insert(name.clone(), values.iter().flatten().map(String::as_str).collect());
+                }
+            }
+        }
+        let days = rows.times.iter().map(|time| time.day_of_year()).collect();
+        let predicted = rows.predictions.iter().any(Option::is_some);
+        let predictions = predicted.then(|| Column::Numbers(rows.predictions.clone()));
+        Self { rows, predictions, days, words, ranges, evaluation }
     }
 
     /// The training rows.
@@ -150,5 +174,25 @@ impl Reference {
     #[must_use]
     pub fn evaluation(&self, metric: &str) -> Option<f64> {
         self.evaluation.get(metric).copied().filter(|value| value.is_finite())
+    }
+
+    /// What was predicted for the training rows, if it is known.
+    pub(crate) fn predictions(&self) -> Option<&Column> {
+        self.predictions.as_ref()
+    }
+
+    /// Day of the year of each row.
+    pub(crate) fn days(&self) -> &[u32] {
+        &self.days
+    }
+
+    /// Every text that a column has ever held.
+    pub(crate) fn words(&self, column: &str) -> Option<&Levels> {
+        self.words.get(column)
+    }
+
+    /// Least and greatest number of a column.
+    pub(crate) fn range(&self, column: &str) -> Option<(f64, f64)> {
+        self.ranges.get(column).copied()
     }
 }

@@ -5,8 +5,8 @@ mod record;
 mod windows;
 
 pub use alerts::{
-    AlertFilter, Look, Moved, acknowledge, get_alert, list_alerts, observe, resolve, resolve_of_model,
-    silence,
+    AlertFilter, Look, Moved, acknowledge, count_firing, get_alert, list_alerts, observe, resolve,
+    resolve_of_model, silence,
 };
 pub use record::record_window;
 pub use windows::{earlier_reports, find_report, get_report, last_window, list_windows};

@@ -50,7 +50,7 @@ pub(crate) fn of_performance(
     if !drifted.is_empty() {
         causes.push(format!("{} changed in the same window", words::list(&drifted)));
     }
-    if let Some(metrics) = &performance.metrics
+    if let Some(metrics) = &report.metrics
         && metrics.bias.abs() >= MOSTLY_BIAS * metrics.mae
     {
         let (side, by) = (if metrics.bias > 0.0 { "high" } else { "low" }, words::number(metrics.bias.abs()));
@@ -72,8 +72,8 @@ fn loses_values(column: &ColumnDrift) -> bool {
     column.null_share.zip(column.reference_null_share).is_some_and(|(now, then)| now - then >= 0.05)
 }
 
-pub(crate) fn impact_of_performance(performance: &Performance) -> String {
-    let Some(metrics) = &performance.metrics else { return String::new() };
+pub(crate) fn impact_of_performance(report: &WindowReport, performance: &Performance) -> String {
+    let Some(metrics) = &report.metrics else { return String::new() };
     let miss = words::number(metrics.mae);
     let share = metrics.wape.map(|wape| format!(", which is {} of the true total", words::percent(wape)));
     let promised = match (performance.metric.as_str(), performance.reference) {
@@ -83,7 +83,7 @@ pub(crate) fn impact_of_performance(performance: &Performance) -> String {
     format!("predictions miss by {miss} on average{promised}{}", share.unwrap_or_default())
 }
 
-/// Missing values, new values, a stuck value, another unit, else the world.
+/// Missing values, a stuck value, one that was stuck, new values, another unit, else the world.
 pub(crate) fn of_drift(report: &WindowReport, breached: &[&ColumnDrift]) -> String {
     for column in breached {
         let name = &column.column;
@@ -94,6 +94,11 @@ pub(crate) fn of_drift(report: &WindowReport, breached: &[&ColumnDrift]) -> Stri
         }
         if column.stuck {
             return format!("`{name}` is stuck at one value: its source has stopped updating");
+        }
+        if column.reference_constant {
+            return format!(
+                "the source of `{name}` did not measure it when the model was trained, and does now"
+            );
         }
         let unseen: u64 = column.unseen.iter().map(|unseen| unseen.rows).sum();
         if unseen as f64 >= 0.02 * report.volume.rows.max(1) as f64 && unseen > 0 {

@@ -37,10 +37,9 @@ impl Moved {
     }
 }
 
-/// When a look is taken, and how patient the rule is.
+/// Which version is looked at, and how patient the rule is.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    pub(crate) at: Timestamp,
     pub(crate) version: i64,
     pub(crate) patience: Patience,
 }
@@ -48,8 +47,8 @@ pub struct Look {
 impl Look {
     /// A look at something that is judged one event at a time, such as a check of a dataset: two quiet looks end it.
     #[must_use]
-    pub const fn single(at: Timestamp, version: i64, cooldown: Period) -> Self {
-        Self { at, version, patience: Patience { clear_windows: 2, unknown_windows: i64::MAX, cooldown } }
+    pub const fn single(version: i64, cooldown: Period) -> Self {
+        Self { version, patience: Patience { clear_windows: 2, unknown_windows: i64::MAX, cooldown } }
     }
 }
 
@@ -149,13 +148,14 @@ pub async fn observe(
     let last = tx.fetch_all_text(text).await?.first().map(read_open).transpose()?;
     match last {
         Some(alert) if alert.state.is_open() => move_open(tx, &alert, observation, look, actor).await,
-        Some(alert) if look.at <= alert.updated_at => Ok(None),
+        Some(alert) if observation.at <= alert.updated_at => Ok(None),
         Some(alert)
-            if alert.version == look.version && look.at <= alert.updated_at.plus(look.patience.cooldown) =>
+            if alert.version == look.version
+                && observation.at <= alert.updated_at.plus(look.patience.cooldown) =>
         {
-            reopen(tx, &alert, observation, look, actor).await
+            reopen(tx, &alert, observation, actor).await
         }
-        _ => open(tx, observation, look, actor).await,
+        _ => open(tx, observation, actor).await,
     }
 }
 
@@ -167,12 +167,7 @@ fn first_state(verdict: Verdict) -> Option<(AlertState, &'static str)> {
     }
 }
 
-async fn open(
-    tx: &mut Tx,
-    observation: &Observation,
-    look: &Look,
-    actor: &Actor,
-) -> Result<Option<Moved>, Error> {
+async fn open(tx: &mut Tx, observation: &Observation, actor: &Actor) -> Result<Option<Moved>, Error> {
     let (Some((state, reason)), Some(finding)) = (first_state(observation.verdict), &observation.finding)
     else {
         return Ok(None);
@@ -191,12 +186,12 @@ async fn open(
             finding.severity.as_str(),
             state.as_str(),
             serde_json::to_string(finding)?,
-            look.at,
-            look.at,
+            observation.at,
+            observation.at,
         ],
     )
     .await?;
-    let moved = Move { id: &id, from: None, to: state, at: look.at, actor, reason };
+    let moved = Move { id: &id, from: None, to: state, at: observation.at, actor, reason };
     Ok(Some(note(tx, moved).await?))
 }
 
@@ -204,7 +199,6 @@ async fn reopen(
     tx: &mut Tx,
     alert: &OpenAlert,
     observation: &Observation,
-    look: &Look,
     actor: &Actor,
 ) -> Result<Option<Moved>, Error> {
     let (Some((state, _)), Some(finding)) = (first_state(observation.verdict), &observation.finding) else {
@@ -212,18 +206,19 @@ async fn reopen(
     };
     tx.execute(
         "update alerts set state = $2, finding = $3, severity = $4, updated_at = $5, closed_at = null, \
-         silenced_until = null, clear_windows = 0, unknown_windows = 0, flaps = flaps + 1 where id = $1",
+         silenced_until = null, clear_windows = 0, unknown_windows = 0, flaps = flaps + $6 where id = $1",
         params![
             &alert.id,
             state.as_str(),
             serde_json::to_string(finding)?,
             finding.severity.as_str(),
-            look.at
+            observation.at,
+            alert.state == AlertState::Resolved
         ],
     )
     .await?;
     let (from, reason) = (Some(alert.state), "it has come back");
-    let moved = Move { id: &alert.id, from, to: state, at: look.at, actor, reason };
+    let moved = Move { id: &alert.id, from, to: state, at: observation.at, actor, reason };
     Ok(Some(note(tx, moved).await?))
 }
 
@@ -234,13 +229,13 @@ async fn move_open(
     look: &Look,
     actor: &Actor,
 ) -> Result<Option<Moved>, Error> {
-    let again = look.at <= alert.updated_at;
+    let again = observation.at <= alert.updated_at;
     if again && observation.verdict != Verdict::Firing {
         return Ok(None);
     }
-    let silence_over = alert.silenced_until.is_some_and(|until| look.at >= until);
+    let silence_over = alert.silenced_until.is_some_and(|until| observation.at >= until);
     let step = step(alert.state, alert.progress, observation.verdict, look.patience, silence_over);
-    let updated_at = look.at.max(alert.updated_at);
+    let updated_at = observation.at.max(alert.updated_at);
     let closed_at = (!step.state.is_open()).then_some(updated_at);
     tx.execute(
         "update alerts set state = $2, updated_at = $3, closed_at = $4, clear_windows = $5, \
@@ -262,7 +257,7 @@ async fn move_open(
         return Ok(None);
     }
     let (from, reason) = (Some(alert.state), step.reason);
-    let moved = Move { id: &alert.id, from, to: step.state, at: look.at, actor, reason };
+    let moved = Move { id: &alert.id, from, to: step.state, at: observation.at, actor, reason };
     Ok(Some(note(tx, moved).await?))
 }
 
@@ -492,4 +487,17 @@ pub async fn list_alerts(
     let text = text.push(" order by id desc limit ").bind(overfetch(page));
     let alerts = sql.fetch_all_text(text).await?.iter().map(read_alert).collect::<Result<Vec<_>, _>>()?;
     Ok(page_of(alerts, page, |alert| alert.id.clone()))
+}
+
+/// How many alerts fire, of one model or of all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_firing(sql: &mut impl Sql, model: Option<&str>) -> Result<i64, Error> {
+    let mut text = SqlText::new("select count(*) as firing from alerts where state = 'firing'");
+    if let Some(model) = model {
+        text = text.push(" and model = ").bind(model);
+    }
+    let rows = sql.fetch_all_text(text).await?;
+    Ok(rows.first().map(|row| row.int("firing")).transpose()?.unwrap_or_default())
 }

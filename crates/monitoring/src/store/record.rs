@@ -1,6 +1,6 @@
 //! A report kept and its alerts moved, in one transaction.
 
-use base::{Actor, NewEvent, ObjectRef, Period, Timestamp};
+use base::{Actor, NewEvent, ObjectRef, Period};
 use db::Tx;
 use serde_json::json;
 
@@ -80,8 +80,13 @@ async fn quiet(
             continue;
         }
         let verdict = if report.volume.rows > 0 { Verdict::Clear } else { Verdict::Unknown };
-        let observation =
-            Observation { fingerprint: alert.fingerprint, kind: alert.kind, verdict, finding: None };
+        let observation = Observation {
+            fingerprint: alert.fingerprint,
+            kind: alert.kind,
+            at: report.window.to,
+            verdict,
+            finding: None,
+        };
         let look = look(spec, report, &observation);
         moved.extend(alerts::observe(tx, &observation, &look, actor).await?);
     }
@@ -95,13 +100,8 @@ fn look(spec: &MonitorSpec, report: &WindowReport, observation: &Observation) ->
         AlertKind::Gap | AlertKind::ValueRange | AlertKind::DataCheck => None,
     };
     let clear_windows = persist.map_or(QUIET_WINDOWS, |windows| i64::try_from(windows).unwrap_or(i64::MAX));
-    let at = match observation.kind {
-        AlertKind::Gap => report.gaps.iter().map(|gap| gap.to).fold(report.window.to, Timestamp::max),
-        _ => report.window.to,
-    };
     let cooldown = Period::from_micros(spec.window.as_micros().saturating_mul(2));
     Look {
-        at,
         version: report.version,
         patience: Patience {
             clear_windows: clear_windows.max(QUIET_WINDOWS),

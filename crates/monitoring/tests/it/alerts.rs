@@ -174,7 +174,7 @@ async fn windows_and_alerts_are_paged() {
         let bad = PageRequest::after(2, Some("x".to_owned()));
         assert_eq!(
             store::list_windows(&mut read, "traffic", &bad).await.unwrap_err().code(),
-            "cursor_invalid"
+            "invalid_cursor"
         );
         let last = store::last_window(&mut read, "traffic").await.unwrap().unwrap();
         assert_eq!(last.from.date(), "2024-01-29");
@@ -188,6 +188,8 @@ async fn windows_and_alerts_are_paged() {
         let firing = AlertFilter { states: vec![AlertState::Firing], ..all };
         let firing = store::list_alerts(&mut read, &firing, &PageRequest::default()).await.unwrap();
         assert_eq!(firing.items.len(), 1);
+        assert_eq!(store::count_firing(&mut read, Some("traffic")).await.unwrap(), 1);
+        assert_eq!(store::count_firing(&mut read, None).await.unwrap(), 1);
         assert_eq!(rest.next_cursor, None);
         let kinds: Vec<AlertKind> = first.items.iter().chain(&rest.items).map(|alert| alert.kind).collect();
         assert!(kinds.contains(&AlertKind::Performance) && kinds.contains(&AlertKind::Drift), "{kinds:?}");

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 
-use base::{Period, Timestamp};
+use base::{PageRequest, Period, Timestamp};
+use monitoring::store::{self, AlertFilter};
 use monitoring::{
-    Column, MonitorSpec, Reference, Rows, State, WindowInput, WindowReport, due_windows, evaluate_window,
-    findings,
+    Alert, AlertKind, AlertState, Column, MonitorSpec, Reference, Rows, State, WindowInput, WindowReport,
+    due_windows, evaluate_window, findings,
 };
 
 const NUMBERS: [&str; 7] = ["temp", "rain_1h", "snow_1h", "clouds_all", "hour", "weekday", "month"];
@@ -77,14 +78,18 @@ fn learn(hours: &[Hour]) -> HashMap<(u64, u64), f64> {
     sums.into_iter().map(|(slot, (sum, count))| (slot, sum / count)).collect()
 }
 
-fn story() -> Vec<WindowReport> {
-    let spec: MonitorSpec = serde_json::from_value(serde_json::json!({
+fn spec() -> MonitorSpec {
+    serde_json::from_value(serde_json::json!({
         "window": "1w", "label_delay": "1d", "min_rows": 100,
         "gap": { "longer_than": "2d" }, "value_range": { "factor": 3 },
         "drift": { "reference": "same_season", "persist": { "windows": 3, "of": 4 } },
         "performance": { "metric": "mae", "worse_than": 1.3, "persist": { "windows": 2, "of": 3 } },
     }))
-    .unwrap();
+    .unwrap()
+}
+
+fn story() -> Vec<WindowReport> {
+    let spec = spec();
     let hours = hours();
     let until = |day: &str| {
         let day = Timestamp::parse(day).unwrap();
@@ -169,4 +174,45 @@ fn what_happened_to_the_traffic_is_found_and_little_else() {
     let performance = thanksgiving.performance.as_ref().unwrap();
     assert_eq!(performance.worst_days[0].date, "2013-11-28");
     assert_eq!(performance.state, State::Warn);
+}
+
+#[tokio::test]
+async fn the_story_makes_few_alerts_and_each_says_what_happened() {
+    let database = testing::sqlite().await;
+    let reports = story();
+    for (at, report) in reports.iter().enumerate() {
+        let (report, earlier) = (report.clone(), reports[at.saturating_sub(3)..at].to_vec());
+        database
+            .write::<_, monitoring::Error, _>(move |tx| {
+                Box::pin(async move { store::record_window(tx, &spec(), &report, &earlier).await })
+            })
+            .await
+            .unwrap();
+    }
+    let mut read = database.read().await.unwrap();
+    let page = PageRequest::first(1000);
+    let all = store::list_alerts(&mut read, &AlertFilter::default(), &page).await.unwrap().items;
+    let mut fired = Vec::new();
+    for alert in &all {
+        let alert = store::get_alert(&mut read, &alert.id).await.unwrap();
+        if std::env::var("SHOW").is_ok() {
+            tell(&alert);
+        }
+        if alert.history.iter().any(|step| step.to == AlertState::Firing) {
+            fired.push(alert);
+        }
+    }
+    let of = |kind: AlertKind| fired.iter().filter(|alert| alert.kind == kind).collect::<Vec<_>>();
+    assert!(of(AlertKind::Gap).iter().any(|alert| alert.title == "traffic: 307 days without predictions"));
+    assert_eq!(of(AlertKind::ValueRange).len(), 1);
+    assert!((1..=4).contains(&of(AlertKind::Drift).len()), "{}", of(AlertKind::Drift).len());
+    assert!((1..=8).contains(&of(AlertKind::Performance).len()), "{}", of(AlertKind::Performance).len());
+    assert!(of(AlertKind::ValueRange)[0].state == AlertState::Resolved);
+}
+
+#[expect(clippy::print_stdout, reason = "asked for by the environment")]
+fn tell(alert: &Alert) {
+    let path: Vec<String> =
+        alert.history.iter().map(|step| format!("{} {}", step.at.date(), step.to.as_str())).collect();
+    println!("{} [{}]", alert.title, path.join(", "));
 }
