@@ -120,6 +120,12 @@ fn row(check: &Check, schema: &Schema, now: Timestamp) -> Option<Row> {
     Some(Row { in_question: format!("{} and {in_question}", condition(check)), holds })
 }
 
+/// The condition under which a row fails a row check; nothing for other kinds.
+pub(crate) fn fails(check: &Check, schema: &Schema, now: Timestamp) -> Option<String> {
+    let Row { in_question, holds } = row(check, schema, now)?;
+    Some(format!("coalesce({in_question} and not ({holds}), false)"))
+}
+
 /// The part of a check in the shared scan; nothing when it has a scan of its own or needs none.
 pub(crate) fn shared(check: &Check, schema: &Schema, now: Timestamp) -> Option<Shared> {
     if let Some(row) = row(check, schema, now) {

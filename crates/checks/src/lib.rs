@@ -5,6 +5,7 @@
 //! | [`Check`] | one assertion, as written in `gingham.yaml` |
 //! | `fit` | whether a check can be evaluated on a table of a given schema |
 //! | `compile`, `evaluate` | all checks of a table in one scan, failing rows sampled |
+//! | `sound` | which rows hold every check that is more than a warning |
 //! | [`Verdict`] | the results, in words |
 //! | [`gate`] | rules for a model version: against a number, the baselines or the champion |
 //! | [`store`] | verdicts in the database, by what they are about |
@@ -23,6 +24,7 @@ mod error;
 mod evaluate;
 mod fit;
 pub mod gate;
+mod sound;
 pub mod store;
 mod verdict;
 mod words;
@@ -32,6 +34,7 @@ pub use check::{Bounds, Check, CheckKind, Measure, Operator, Order, Scalar, Seve
 pub use error::Error;
 pub use evaluate::{Circumstances, evaluate};
 pub use fit::{Misfit, misfits};
+pub use sound::sound_rows;
 pub use verdict::{CheckResult, Outcome, SampleRow, Verdict};
 
 /// What the functions of this room answer.

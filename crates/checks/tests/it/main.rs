@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 use base::Timestamp;
-use checks::{Check, Circumstances, Outcome, Severity, Verdict, evaluate};
+use checks::{Check, Circumstances, Outcome, Severity, Verdict, evaluate, sound_rows};
 use tables::{ColumnType, Schema, Table, Values};
 
 fn time(text: &str) -> Timestamp {
@@ -323,4 +323,18 @@ fn a_schema_is_enough_to_find_misfits() {
         checks::misfits(&checks, &schema)[0].message,
         "column `c` holds whole numbers: patterns are for text"
     );
+}
+
+#[tokio::test]
+async fn rows_that_are_more_than_odd_are_not_sound() {
+    let checks: Vec<Check> = serde_yaml_ng::from_str(
+        "[{id: cold, column: temp, between: [200, 330], severity: warn}, \
+          {id: rain, column: rain, between: [0, 305], severity: error}]",
+    )
+    .unwrap();
+    let sound = sound_rows(&checks, &weather(), &Circumstances::at(time("2014-02-01"))).await.unwrap();
+    assert_eq!(sound, [true, true, false, false, true, true, true, true]);
+    let warnings = checks.into_iter().take(1).collect::<Vec<_>>();
+    let sound = sound_rows(&warnings, &weather(), &Circumstances::at(time("2014-02-01"))).await.unwrap();
+    assert!(sound.into_iter().all(|sound| sound));
 }
