@@ -10,6 +10,7 @@
 
 mod app;
 mod credentials;
+mod data;
 mod events;
 pub mod extract;
 mod front_door;

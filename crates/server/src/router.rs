@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
-use crate::{events, front_door, info, mlflow, models, monitoring, oip, openapi, pipelines, runs, ui};
+use crate::{data, events, front_door, info, mlflow, models, monitoring, oip, openapi, pipelines, runs, ui};
 
 /// How a protocol words a failure.
 type Render = fn(&Problem, &str) -> Response;
@@ -36,6 +36,7 @@ pub fn routes() -> Routes {
         .and(models::routes())
         .and(pipelines::routes())
         .and(monitoring::routes())
+        .and(data::routes())
         .and(openapi::routes())
         .and(mlflow::routes())
         .and(oip::routes())

@@ -5,3 +5,4 @@ mod stream;
 mod wire;
 
 pub(crate) use routes::routes;
+pub(crate) use wire::parse_object;

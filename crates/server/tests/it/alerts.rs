@@ -38,9 +38,10 @@ async fn alert(server: &Server, model: &'static str) -> String {
                 fingerprint: finding.fingerprint.clone(),
                 kind: finding.kind,
                 verdict: Verdict::Firing,
+                at: since,
                 finding: Some(finding),
             };
-            let look = Look::single(since, 1, Period::from_days(14));
+            let look = Look::single(1, Period::from_days(14));
             observe(tx, &observation, &look, &Actor::platform("monitor")).await
         })
     });

@@ -4,6 +4,7 @@
 
 mod access;
 mod alerts;
+mod data;
 mod document;
 mod events;
 mod harness;
