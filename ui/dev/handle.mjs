@@ -1,6 +1,6 @@
 // Answers `/api/v1` from the invented history: the mock server and the unit tests both ask it.
 import { datasetVersions, events, history, lineage, pipelineRuns, predictions, preview, runs, verdicts } from "./records.mjs";
-import { alerts, before, hex, iso, monitorWindows, promotions, signature, spec, versions } from "./world.mjs";
+import { alerts, before, CLOUDS, hex, iso, monitorWindows, promotions, signature, spec, versions } from "./world.mjs";
 
 const windows = monitorWindows();
 const page = (items, query = new URLSearchParams()) => {
@@ -58,14 +58,37 @@ function report(from) {
   const window = windows.find((each) => each.from === from);
   if (!window) return undefined;
   const words = { clouds_all: "1% cloud came up from 4% to 31% of the hours", volume_last_week: "the median moved from 3,310 to 3,590" };
+  const over = window.metric.mae > window.reference_metric * 1.3;
   return {
-    ...window,
-    drift: Object.entries(window.drift).map(([column, value]) => ({ column, statistic: column === "weather_main" || column === "holiday" ? "jensen_shannon" : "psi", value, threshold: 0.25, p_value: value > 0.25 ? 0.00003 : 0.21, state: value >= 0.25 ? "drift" : "ok", words: value >= 0.25 ? (words[column] ?? "the distribution has moved") : "as in the same season of the reference" })),
-    performance: window.metric,
-    quality: { empty_cells: 0, unseen_words: 0, rows_refused: 0 },
-    volume: { rows: window.rows, expected_rows: 168, share_labelled: 1 },
+    model: "traffic",
+    from: window.from,
+    to: window.to,
+    version: window.version,
+    watermark: window.to,
+    state: window.state,
+    drift_state: window.drift_state,
+    volume: { rows: window.rows, labelled: window.labelled, maturity: 1, failed: 0 },
+    drift: Object.entries(window.drift).map(([column, value]) => ({
+      column,
+      statistic: column === "weather_main" || column === "holiday" ? "jensen_shannon" : "psi",
+      value,
+      threshold: 0.25,
+      p_value: value > 0.25 ? 0.00003 : 0.21,
+      state: value >= 0.25 ? "drift" : "ok",
+      breached_windows: value >= 0.25 ? 3 : 0,
+      judged_windows: 4,
+      reference: "same_season",
+      reference_rows: 2_184,
+      bins: CLOUDS,
+      unseen: [],
+      words: value >= 0.25 ? (words[column] ?? "the distribution has moved") : "as in the same season of the reference",
+    })),
+    performance: { state: over ? "degraded" : "ok", metric: "mae", value: window.metric.mae, reference: window.reference_metric, worse_than: 1.3, metrics: window.metric, worst_days: [], words: `mae is ${window.metric.mae}, ${over ? "over" : "within"} the ${(window.reference_metric * 1.3).toFixed(1)} that is allowed` },
+    ranges: [],
+    gaps: [],
   };
 }
+
 
 const experiments = [{ id: "1", name: "traffic", runs: 12, updated_at: before(14) }];
 

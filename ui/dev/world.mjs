@@ -144,6 +144,16 @@ export const promotions = [
   { version: 1, previous: null, alias: "champion", at: before(41), reason: "first version", promoted: true, rules: RULES[1] },
 ];
 
+export const CLOUDS = [
+  ["0", 0.31, 0.05],
+  ["1 to 5", 0.04, 0.31],
+  ["6 to 20", 0.09, 0.08],
+  ["21 to 40", 0.13, 0.12],
+  ["41 to 75", 0.14, 0.15],
+  ["76 to 90", 0.21, 0.2],
+  ["over 90", 0.08, 0.09],
+].map(([label, reference, current]) => ({ label, reference, current }));
+
 export const alerts = [
   {
     id: hex(901),
@@ -156,9 +166,11 @@ export const alerts = [
     since: "2015-07-01T00:00:00Z",
     cause: "the weather service has probably changed how it reports clear skies: the values moved from 0 to 1, nothing else moved with them",
     impact: "`clouds_all` carries 0.8% of the model's gain, so the error has hardly moved: MAE 236.9 against 241.7 at evaluation",
-    suggested_action: { label: "retrain once eight weeks of the new reading have been seen", command: "gingham train traffic", api: "POST /api/v1/models/traffic/train" },
+    action: { label: "retrain once eight weeks of the new reading have been seen", command: "gingham train traffic", api: { method: "POST", path: "/api/v1/models/traffic/train", body: {} }, automatic: false },
+    more_actions: [{ label: "see the report of the window", command: "gingham show monitor traffic", api: { method: "GET", path: "/api/v1/monitors/traffic/windows/2015-07-01T00:00:00Z/report" }, automatic: false }],
+    details: { columns: [{ column: "clouds_all", state: "drift", statistic: "psi", value: 0.38, threshold: 0.25, bins: CLOUDS }] },
+    version: 1,
     state: "firing",
-    window: { from: "2015-07-01T00:00:00Z", to: "2015-07-08T00:00:00Z" },
     history: [
       { at: before(31), state: "firing", reason: "3 of 4 windows are over the threshold" },
       { at: before(33), state: "pending", reason: "first window over the threshold" },
@@ -175,9 +187,8 @@ export const alerts = [
     since: "2016-07-11T17:00:00Z",
     cause: "a broken reading: the hours around it say 0 mm, and no place on earth has measured more than 305 mm in an hour",
     impact: "one prediction of that hour; its error was 2,210 vehicles, the week's MAE rose by 12.6",
-    suggested_action: { label: "exclude the row from training and tell the owner of the source", command: "gingham sql \"select * from traffic.predictions where rain_1h > 305\"" },
+    action: { label: "exclude the row from training and tell the owner of the source", command: "gingham sql \"select * from traffic.predictions where rain_1h > 305\"", api: { method: "POST", path: "/api/v1/sql", body: { query: "select * from traffic.predictions where rain_1h > 305", limit: 1000 } }, automatic: false },
     state: "acknowledged",
-    window: { from: "2016-07-06T00:00:00Z", to: "2016-07-13T00:00:00Z" },
     history: [
       { at: before(12), state: "acknowledged", actor: { kind: "user", name: "local" }, reason: "looking at it with the road office" },
       { at: before(20), state: "firing", reason: "the value is over 3 times the range seen in training" },
@@ -194,10 +205,9 @@ export const alerts = [
     since: "2015-06-17T00:00:00Z",
     cause: "the model was trained before the gap of ten months; the relation between hour and volume has moved since",
     impact: "predictions of weekday mornings are 410 vehicles an hour too low",
-    suggested_action: { label: "retrain with all rows", command: "gingham train traffic", api: "POST /api/v1/models/traffic/train" },
+    action: { label: "retrain with all rows", command: "gingham train traffic", api: { method: "POST", path: "/api/v1/models/traffic/train", body: {} }, automatic: false },
     state: "resolved",
-    resolved_at: before(31),
-    window: { from: "2015-06-17T00:00:00Z", to: "2015-06-24T00:00:00Z" },
+    closed_at: before(31),
     history: [
       { at: before(31), state: "resolved", reason: "version 2 is champion and within the limit" },
       { at: before(34), state: "firing", reason: "2 of 3 windows are worse than allowed; a retraining was started" },
@@ -214,9 +224,9 @@ export const alerts = [
     since: "2014-08-10T01:00:00Z",
     cause: "the source stopped: predictions stopped at the same hour",
     impact: "nothing was predicted; the model is ten months older than its last label",
-    suggested_action: { label: "ask the owner of the source, then retrain", command: "gingham train traffic", api: "POST /api/v1/models/traffic/train" },
+    action: { label: "ask the owner of the source, then retrain", command: "gingham train traffic", api: { method: "POST", path: "/api/v1/models/traffic/train", body: {} }, automatic: false },
     state: "resolved",
-    resolved_at: before(35),
+    closed_at: before(35),
     history: [
       { at: before(35), state: "resolved", reason: "rows come again" },
       { at: before(36), state: "firing", reason: "no row for more than 2 days" },

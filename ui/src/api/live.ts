@@ -2,6 +2,9 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { headers, path } from "./client.ts";
 
+/** What no event changes, or what only a person asks again. */
+const STEADY = new Set(["info", "sql", "search", "lineage"]);
+
 /** Reads `GET /events/stream` until `stop` fires; comes back after a pause when the line is cut. */
 export async function follow(client: QueryClient, stop: AbortSignal, onLine: (up: boolean) => void): Promise<void> {
   let pause = 1_000;
@@ -11,7 +14,7 @@ export async function follow(client: QueryClient, stop: AbortSignal, onLine: (up
       if (!response.ok || !response.body || !response.headers.get("content-type")?.includes("event-stream")) return;
       onLine(true);
       pause = 1_000;
-      await read(response.body, () => void client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "info" }));
+      await read(response.body, () => void client.invalidateQueries({ predicate: (query) => !STEADY.has(String(query.queryKey[0])) }));
     } catch {
       // Told below; the loop tries again.
     }

@@ -1,9 +1,22 @@
 /** Windows of live data, their reports, and alerts. */
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { get, items, post, type Page } from "./client.ts";
+import type { Model } from "./models.ts";
 import type { Actor, Json, Severity } from "./objects.ts";
 
-export type WindowMetric = { mae?: number | null; rmse?: number | null; wape?: number | null; bias?: number | null; [key: string]: number | null | undefined };
+/** How good predictions were on labelled rows. */
+export type WindowMetric = {
+  mae: number;
+  rmse: number;
+  bias: number;
+  median_absolute_error?: number;
+  max_error?: number;
+  r2?: number | null;
+  mape?: number | null;
+  wape?: number | null;
+  rows?: number;
+  [key: string]: number | null | undefined;
+};
 
 export type MonitorWindow = {
   from: string;
@@ -11,11 +24,12 @@ export type MonitorWindow = {
   version?: number | null;
   rows: number;
   labelled: number;
+  maturity?: number | null;
   state: string;
   metric?: WindowMetric | null;
-  reference_metric?: number | WindowMetric | null;
+  reference_metric?: number | null;
   drift_state?: string | null;
-  worst?: { column: string; statistic: string; value: number } | null;
+  worst?: { column: string; statistic: string; value: number; threshold?: number } | null;
   /** The drift statistic of every column, where the server sends it. */
   drift?: Record<string, number | null> | null;
 };
@@ -31,51 +45,89 @@ export type Monitor = { model: string; spec?: MonitorSpec | null; windows: Monit
 
 export type ColumnDrift = {
   column: string;
+  state: string;
   statistic: string;
   value: number | null;
   threshold?: number | null;
   p_value?: number | null;
-  state: string;
+  breached_windows?: number;
+  judged_windows?: number;
+  reference?: string;
+  reference_rows?: number;
+  null_share?: number | null;
+  reference_null_share?: number | null;
+  unseen?: { value: string; rows: number }[];
+  median?: number | null;
+  reference_median?: number | null;
+  bins?: { label: string; reference: number; current: number }[];
   words?: string;
 };
+
+export type Performance = {
+  state: string;
+  metric: string;
+  value: number | null;
+  reference: number | null;
+  worse_than?: number;
+  metrics?: WindowMetric | null;
+  worst_days?: { date: string; mae: number; rows: number; share: number }[];
+  words?: string;
+};
+
+export type RangeBreach = { column: string; value: number; at: string; rows: number; training_min: number; training_max: number; limit: number; words?: string };
+export type GapFound = { from: string; to: string; open?: boolean; words?: string };
 
 export type WindowReport = {
   from: string;
   to: string;
   version?: number | null;
   state?: string;
-  rows?: number;
-  labelled?: number;
+  volume?: { rows: number; labelled: number; maturity?: number | null; failed?: number };
+  drift_state?: string;
   drift?: ColumnDrift[];
-  performance?: Record<string, Json> | null;
-  quality?: Json;
-  volume?: Json;
+  performance?: Performance | null;
+  ranges?: RangeBreach[];
+  gaps?: GapFound[];
 };
+
+/** What a person can do: on the command line, over HTTP, or with a button. */
+export type Act = { label: string; command: string; api?: { method: string; path: string; body?: Json }; automatic?: boolean };
 
 export type Alert = {
   id: string;
   fingerprint?: string;
   model?: string | null;
+  version?: number | null;
   kind: string;
   severity: Severity;
+  state: string;
   title: string;
   what_changed?: string;
   since?: string;
   cause?: string;
   impact?: string;
-  suggested_action?: { label?: string; command?: string; api?: string | { method?: string; path?: string; body?: Json } } | null;
-  action?: { label?: string; command?: string; api?: string } | null;
-  state: string;
-  status?: string;
+  action?: Act | null;
+  more_actions?: Act[];
+  details?: { columns?: ColumnDrift[]; performance?: Performance; range?: RangeBreach; gap?: GapFound; [key: string]: unknown } | null;
   opened_at?: string;
   updated_at?: string;
-  resolved_at?: string | null;
-  window?: { from: string; to: string } | null;
-  history?: { at: string; state?: string; from?: string; to?: string; actor?: Actor; reason?: string | null }[];
+  closed_at?: string | null;
+  silenced_until?: string | null;
+  history?: { at: string; from?: string; state: string; actor?: Actor; reason?: string | null }[];
 };
 
 export const monitorQuery = (model: string) =>
-  queryOptions({ queryKey: ["monitors", model], queryFn: ({ signal }) => get<Monitor>(`/monitors/${encodeURIComponent(model)}`, {}, signal) });
+  queryOptions({
+    queryKey: ["monitors", model],
+    queryFn: async ({ signal }) => {
+      const at = encodeURIComponent(model);
+      const monitor = await get<Monitor>(`/monitors/${at}`, {}, signal);
+      if (monitor.spec) return monitor;
+      // The monitor stands in the model's file; a server that does not repeat it here keeps it there.
+      const file = (await get<Model>(`/models/${at}`, {}, signal)).spec as { monitor?: MonitorSpec } | null | undefined;
+      return { ...monitor, spec: file?.monitor ?? null };
+    },
+  });
 
 export const reportQuery = (model: string, from: string | undefined) =>
   queryOptions({
@@ -114,22 +166,15 @@ export function useEvaluate(model: string) {
 
 /** The error that a window may not pass, from what it is compared with and the rule's factor. */
 export function allowedLimit(window: MonitorWindow, spec: MonitorSpec | null | undefined): number | null {
-  const metric = metricName(spec);
-  const reference = typeof window.reference_metric === "number" ? window.reference_metric : (window.reference_metric?.[metric] ?? null);
   const factor = spec?.performance?.worse_than;
-  return reference === null || typeof factor !== "number" ? null : reference * factor;
+  const reference = window.reference_metric;
+  return typeof reference !== "number" || typeof factor !== "number" ? null : reference * factor;
 }
 
 export function metricName(spec: MonitorSpec | null | undefined): string {
   return spec?.performance?.metric ?? "mae";
 }
 
-export function alertAction(alert: Alert) {
-  return alert.suggested_action ?? alert.action ?? undefined;
+export function isOpen(alert: Alert): boolean {
+  return alert.state !== "resolved" && alert.state !== "expired";
 }
-
-export function alertState(alert: Alert): string {
-  return alert.state ?? alert.status ?? "firing";
-}
-
-export const OPEN_STATES = new Set(["pending", "firing", "acknowledged", "silenced"]);

@@ -1,5 +1,5 @@
 /** The prediction archive, lineage, SQL. */
-import { infiniteQueryOptions, keepPreviousData, queryOptions, useMutation } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, post, type Page } from "./client.ts";
 import type { Json } from "./objects.ts";
 
@@ -44,9 +44,16 @@ export const lineageQuery = (object: string) =>
 
 export type SqlAnswer = { columns: { name: string; type?: string }[]; rows: Json[][]; truncated?: boolean; elapsed_ms?: number };
 
-export function useSql() {
-  return useMutation({ mutationFn: (query: string) => post<SqlAnswer>("/sql", { query, limit: 1000 }) });
-}
+/** The answer to a query, asked once and again only when a person wants it. */
+export const sqlQuery = (query: string | undefined) =>
+  queryOptions({
+    queryKey: ["sql", query],
+    queryFn: () => post<SqlAnswer>("/sql", { query, limit: 1000 }),
+    enabled: query !== undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
+    retry: false,
+  });
 
 export function featureList(features: Prediction["features"]): [string, Json][] {
   return !features ? [] : Array.isArray(features) ? features : Object.entries(features);

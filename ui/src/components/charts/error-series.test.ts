@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { MonitorWindow } from "~/api/monitoring.ts";
 import { errorSeries } from "./error-series.ts";
 
-const week = (from: string, to: string, more: Partial<MonitorWindow> = {}): MonitorWindow => ({ from, to, version: 1, rows: 168, labelled: 168, state: "ok", metric: { mae: 10 }, reference_metric: 8, ...more });
+const week = (from: string, to: string, more: Partial<MonitorWindow> = {}): MonitorWindow => ({ from, to, version: 1, rows: 168, labelled: 168, state: "ok", metric: { mae: 10, rmse: 14, bias: 0 }, reference_metric: 8, ...more });
 const spec = { performance: { metric: "mae", worse_than: 1.5 } };
 
 test("a missing stretch breaks the line and is shaded", () => {

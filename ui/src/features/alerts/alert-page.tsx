@@ -1,30 +1,29 @@
 /** One alert: what changed, since, why, what it means, what to do; and the acts themselves. */
 import { useQuery } from "@tanstack/react-query";
-import { BellOff, Check, CheckCheck, Play } from "lucide-react";
+import { BellOff, Check, CheckCheck } from "lucide-react";
 import { useState } from "react";
 import { actorName } from "~/api/objects.ts";
-import { alertAction, alertQuery, alertsQuery, alertState, monitorQuery, OPEN_STATES, type Alert } from "~/api/monitoring.ts";
-import { useTrain } from "~/api/models.ts";
+import { alertQuery, alertsQuery, isOpen, monitorQuery, type Alert } from "~/api/monitoring.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Card, Facts } from "~/components/card.tsx";
+import { Distribution } from "~/components/charts/distribution.tsx";
 import { ErrorChart } from "~/components/charts/error-chart.tsx";
 import { To } from "~/components/link.tsx";
 import { Prose } from "~/components/prose.tsx";
 import { Page } from "~/components/page.tsx";
-import { Snippet } from "~/components/snippet.tsx";
 import { Loaded } from "~/components/states.tsx";
-import { say } from "~/components/toast.tsx";
 import { When } from "~/components/when.tsx";
 import { day, seconds, words } from "~/lib/view-text.ts";
 import { usePart } from "~/lib/view.ts";
 import { ActDialog, type Verb } from "./act-dialog.tsx";
+import { WhatToDo } from "./what-to-do.tsx";
 
 export function AlertPage() {
   const id = usePart("alert");
   const query = useQuery(alertQuery(id));
   const [verb, setVerb] = useState<Verb | null>(null);
   const alert = query.data;
-  const open = alert !== undefined && OPEN_STATES.has(alertState(alert));
+  const open = alert !== undefined && isOpen(alert);
   return (
     <Page
       title={alert?.title.replaceAll("`", "") ?? "Alert"}
@@ -33,7 +32,7 @@ export function AlertPage() {
         alert && (
           <>
             <Badge state={alert.severity} />
-            <Badge state={alertState(alert)} />
+            <Badge state={alert.state} />
           </>
         )
       }
@@ -41,7 +40,7 @@ export function AlertPage() {
       actions={
         open && (
           <>
-            {alertState(alert) !== "acknowledged" && (
+            {alert.state !== "acknowledged" && (
               <button type="button" className="button" onClick={() => setVerb("acknowledge")}>
                 <Check size={14} /> Acknowledge
               </button>
@@ -70,7 +69,8 @@ function Body({ alert }: { alert: Alert }) {
           <Card>
             <Story alert={alert} />
           </Card>
-          <Act alert={alert} />
+          <WhatToDo alert={alert} />
+          <Evidence alert={alert} />
         </div>
         <div className="c4 stack">
           <Card title="About">
@@ -79,9 +79,12 @@ function Body({ alert }: { alert: Alert }) {
                 ["model", alert.model ? <To to={`/models/${encodeURIComponent(alert.model)}`}>{alert.model}</To> : undefined],
                 ["kind", words(alert.kind)],
                 ["since", <span key="since">{day(alert.since)}</span>],
+                ["until", alert.details?.gap && !alert.details.gap.open ? day(alert.details.gap.to) : undefined],
+                ["version", alert.model && alert.version ? <To to={`/models/${encodeURIComponent(alert.model)}/versions/${alert.version}`}>{`v${alert.version}`}</To> : undefined],
                 ["opened", alert.opened_at ? <When at={alert.opened_at} /> : undefined],
-                ["resolved", alert.resolved_at ? <When at={alert.resolved_at} /> : undefined],
-                ["report", alert.model && alert.window ? <To to={`/monitoring/${encodeURIComponent(alert.model)}?window=${encodeURIComponent(alert.window.from)}`}>the window's report</To> : alert.model ? <To to={`/monitoring/${encodeURIComponent(alert.model)}`}>monitoring</To> : undefined],
+                ["closed", alert.closed_at ? <When at={alert.closed_at} /> : undefined],
+                ["silenced until", alert.silenced_until ? <When at={alert.silenced_until} exact /> : undefined],
+                ["watched", alert.model ? <To to={`/monitoring/${encodeURIComponent(alert.model)}`}>monitoring</To> : undefined],
               ]}
             />
           </Card>
@@ -90,7 +93,7 @@ function Body({ alert }: { alert: Alert }) {
               {(alert.history ?? []).toSorted((a, b) => seconds(b.at) - seconds(a.at)).map((entry, index) => (
                 <li key={`${entry.at}-${index}`} className={index === 0 ? "now" : undefined}>
                   <div className="row">
-                    <span className="strong">{words(entry.state ?? entry.to)}</span>
+                    <span className="strong">{words(entry.state)}</span>
                     <span className="faint small" style={{ marginLeft: "auto" }}>
                       <When at={entry.at} />
                     </span>
@@ -99,13 +102,28 @@ function Body({ alert }: { alert: Alert }) {
                   {entry.actor && <div className="faint small">by {actorName(entry.actor)}</div>}
                 </li>
               ))}
-              {!alert.history?.length && <li>{words(alertState(alert))}</li>}
+              {!alert.history?.length && <li>{words(alert.state)}</li>}
             </ol>
           </Card>
         </div>
       </div>
-      {alert.model && <Around model={alert.model} since={alert.since} window={alert.window?.from} />}
+      {alert.model && <Around model={alert.model} since={alert.since} />}
     </>
+  );
+}
+
+/** What the alert was raised on, where it can be drawn. */
+function Evidence({ alert }: { alert: Alert }) {
+  const columns = (alert.details?.columns ?? []).filter((column) => (column.bins?.length ?? 0) > 0).slice(0, 3);
+  if (columns.length === 0) return null;
+  return (
+    <Card title="Then and now" hint="share of rows in each bin">
+      <div className="stack">
+        {columns.map((column) => (
+          <Distribution key={column.column} column={column.column} bins={column.bins ?? []} />
+        ))}
+      </div>
+    </Card>
   );
 }
 
@@ -129,40 +147,12 @@ function Story({ alert }: { alert: Alert }) {
   );
 }
 
-function Act({ alert }: { alert: Alert }) {
-  const action = alertAction(alert);
-  const train = useTrain(alert.model ?? "");
-  if (!action || (!action.label && !action.command)) return null;
-  const api = typeof action.api === "string" ? action.api : action.api?.path;
-  const canTrain = alert.model && /\/train\b/.test(api ?? "");
-  return (
-    <Card title="What to do">
-      <div className="stack tight">
-        <p><Prose text={action.label ?? "run this command"} /></p>
-        {action.command && <Snippet text={action.command} />}
-        {canTrain && (
-          <div className="row">
-            <button
-              type="button"
-              className="button primary"
-              disabled={train.isPending || train.isSuccess}
-              onClick={() => train.mutate(undefined, { onSuccess: () => say("Training is queued; a better version is promoted by the rules of the file"), onError: (error) => say(error.message, "bad") })}
-            >
-              <Play size={13} /> {train.isSuccess ? "Queued" : "Retrain now"}
-            </button>
-          </div>
-        )}
-      </div>
-    </Card>
-  );
-}
-
-function Around({ model, since, window }: { model: string; since: string | undefined; window: string | undefined }) {
+function Around({ model, since }: { model: string; since: string | undefined }) {
   const monitor = useQuery({ ...monitorQuery(model), retry: false }).data;
   const alerts = useQuery(alertsQuery({ model })).data ?? [];
   if (!monitor || monitor.windows.length === 0 || !since) return null;
   const at = seconds(since);
   const near = { ...monitor, windows: monitor.windows.filter((each) => Math.abs(seconds(each.from) - at) < 200 * 86_400) };
   if (near.windows.length === 0) return null;
-  return <ErrorChart monitor={near} alerts={alerts.filter((alert) => Math.abs(seconds(alert.since) - at) < 200 * 86_400)} title="The error around it" height={200} picked={window} />;
+  return <ErrorChart monitor={near} alerts={alerts.filter((alert) => Math.abs(seconds(alert.since) - at) < 200 * 86_400)} title="The error around it" height={200} picked={near.windows.find((each) => seconds(each.from) <= at && at < seconds(each.to))?.from} />;
 }

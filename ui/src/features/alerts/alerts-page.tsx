@@ -1,6 +1,6 @@
 /** Alerts, the open ones first. */
 import { useQuery } from "@tanstack/react-query";
-import { alertsQuery, alertState, OPEN_STATES, type Alert } from "~/api/monitoring.ts";
+import { alertsQuery, isOpen, type Alert } from "~/api/monitoring.ts";
 import { Badge } from "~/components/badge.tsx";
 import { To } from "~/components/link.tsx";
 import { Prose } from "~/components/prose.tsx";
@@ -18,7 +18,7 @@ export function AlertsPage() {
   const chosen = view["state"] ?? "open";
   const model = view["model"];
   const query = useQuery(alertsQuery(model ? { model } : {}));
-  const fits = (alert: Alert) => (chosen === "all" ? true : chosen === "open" ? OPEN_STATES.has(alertState(alert)) : alertState(alert) === chosen);
+  const fits = (alert: Alert) => (chosen === "all" ? true : chosen === "open" ? isOpen(alert) : alert.state === chosen);
   return (
     <Page title="Alerts" lead="An alert says what changed, since when, why, what it means and what to do about it.">
       <section className="card">
@@ -71,6 +71,6 @@ const COLUMNS: readonly Column<Alert>[] = [
   },
   { key: "model", title: "Model", cell: (alert) => (alert.model ? <To to={`/models/${encodeURIComponent(alert.model)}`}>{alert.model}</To> : "–") },
   { key: "kind", title: "Kind", cell: (alert) => <span className="nowrap">{words(alert.kind)}</span> },
-  { key: "state", title: "State", cell: (alert) => <Badge state={alertState(alert)} /> },
+  { key: "state", title: "State", cell: (alert) => <Badge state={alert.state} /> },
   { key: "since", title: "Since", num: true, cell: (alert) => <When at={alert.since} /> },
 ];

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { aliasList, modelQuery, promotionsQuery, useTrain, versionsQuery, type Alias, type Model, type Version } from "~/api/models.ts";
-import { alertsQuery, metricName, monitorQuery, OPEN_STATES, alertState } from "~/api/monitoring.ts";
+import { alertsQuery, isOpen, metricName, monitorQuery } from "~/api/monitoring.ts";
 import { AliasTag, Badge, StateIcon } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { ErrorChart } from "~/components/charts/error-chart.tsx";
@@ -56,7 +56,7 @@ function Body({ name, model }: { name: string; model: Model }) {
   const aliases = aliasList(model.aliases);
   const champion = aliases.find((each) => each.alias === "champion") ?? aliases[0];
   const all = versions.data ?? model.versions ?? [];
-  const open = (alerts.data ?? []).filter((alert) => OPEN_STATES.has(alertState(alert)));
+  const open = (alerts.data ?? []).filter((alert) => isOpen(alert));
   return (
     <>
       <Headline model={model} champion={champion} versions={all} open={open.length} />
@@ -84,7 +84,7 @@ function Body({ name, model }: { name: string; model: Model }) {
                   <To to={`/alerts/${encodeURIComponent(alert.id)}`} className="list-row">
                     <StateIcon state={alert.severity} />
                     <span className="grow"><Prose text={alert.title} plain /></span>
-                    <Badge state={alertState(alert)} />
+                    <Badge state={alert.state} />
                   </To>
                 </li>
               ))}

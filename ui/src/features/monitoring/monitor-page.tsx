@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { RefreshCw } from "lucide-react";
 import { useMemo } from "react";
-import { alertsQuery, alertState, allowedLimit, metricName, monitorQuery, OPEN_STATES, useEvaluate, type Alert, type Monitor, type MonitorWindow } from "~/api/monitoring.ts";
+import { alertsQuery, allowedLimit, isOpen, metricName, monitorQuery, useEvaluate, type Alert, type Monitor, type MonitorWindow } from "~/api/monitoring.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Stat, Stats } from "~/components/card.tsx";
 import { ErrorChart } from "~/components/charts/error-chart.tsx";
@@ -107,7 +107,7 @@ function Headline({ monitor, latest, alerts }: { monitor: Monitor; latest: Monit
   const metric = metricName(monitor.spec);
   const value = latest?.metric?.[metric] ?? null;
   const limit = latest ? allowedLimit(latest, monitor.spec) : null;
-  const open = alerts.filter((alert) => OPEN_STATES.has(alertState(alert))).length;
+  const open = alerts.filter((alert) => isOpen(alert)).length;
   const drifting = monitor.windows.filter((window) => /drift|warn|moved/.test(window.drift_state ?? "")).length;
   return (
     <Stats>

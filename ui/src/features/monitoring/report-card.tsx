@@ -1,15 +1,14 @@
-/** What is known of one window: performance, drift of each column in words, volume, quality. */
+/** What is known of one window: performance, values out of range, gaps, and drift of each column. */
 import { useQuery } from "@tanstack/react-query";
 import { ChevronLeft, ChevronRight } from "lucide-react";
-import { allowedLimit, metricName, reportQuery, type Alert, type ColumnDrift, type MonitorSpec, type MonitorWindow, type WindowReport } from "~/api/monitoring.ts";
-import { Badge, StateIcon, toneOf } from "~/components/badge.tsx";
+import { allowedLimit, metricName, reportQuery, type Alert, type MonitorSpec, type MonitorWindow, type WindowReport } from "~/api/monitoring.ts";
+import { Badge, StateIcon } from "~/components/badge.tsx";
 import { Card, Facts } from "~/components/card.tsx";
-import { JsonView } from "~/components/json.tsx";
-import { Prose } from "~/components/prose.tsx";
 import { To } from "~/components/link.tsx";
-import { Empty, Loaded } from "~/components/states.tsx";
-import { Table, type Column } from "~/components/table.tsx";
-import { count, figure, fixed, seconds, share, span, words } from "~/lib/view-text.ts";
+import { Prose } from "~/components/prose.tsx";
+import { Loaded } from "~/components/states.tsx";
+import { count, day, figure, seconds, share, span, words } from "~/lib/view-text.ts";
+import { DriftList } from "./drift-list.tsx";
 
 type ReportCardProps = {
   model: string;
@@ -28,7 +27,6 @@ export function ReportCard({ model, window, windows, spec, alerts, onPick }: Rep
     if (next) onPick(next);
   };
   const here = alerts.filter((alert) => seconds(alert.since) >= seconds(window.from) && seconds(alert.since) < seconds(window.to));
-  const metric = metricName(spec);
   return (
     <Card
       title={`Report, ${span(window.from, window.to)}`}
@@ -45,18 +43,13 @@ export function ReportCard({ model, window, windows, spec, alerts, onPick }: Rep
       flush
     >
       <div style={{ padding: 14 }} className="stack tight">
-        <Facts
-          entries={[
-            ["state", <Badge key="state" state={window.state}>{words(window.state)}</Badge>],
-            ["version", window.version ? <To key="version" to={`/models/${encodeURIComponent(model)}/versions/${window.version}`}>{`v${window.version}`}</To> : undefined],
-            [metric.toUpperCase(), `${figure(window.metric?.[metric])} (allowed ${figure(allowedLimit(window, spec))})`],
-            ...(["rmse", "wape", "bias", "mae"] as const).filter((name) => name !== metric && window.metric?.[name] !== undefined).map((name) => [name === "bias" ? "bias" : name.toUpperCase(), name === "wape" ? share(window.metric?.[name]) : figure(window.metric?.[name])] as const),
-            ["rows", `${count(window.rows)}, ${count(window.labelled)} labelled`],
-          ]}
-        />
+        <Facts entries={facts(model, window, spec)} />
         {here.map((alert) => (
-          <To key={alert.id} to={`/alerts/${encodeURIComponent(alert.id)}`} className="row">
-            <StateIcon state={alert.severity} /> <Prose text={alert.title} plain />
+          <To key={alert.id} to={`/alerts/${encodeURIComponent(alert.id)}`} className="row top">
+            <StateIcon state={alert.severity} />
+            <span>
+              <Prose text={alert.title} plain />
+            </span>
           </To>
         ))}
       </div>
@@ -65,55 +58,49 @@ export function ReportCard({ model, window, windows, spec, alerts, onPick }: Rep
   );
 }
 
-const COLUMNS: readonly Column<ColumnDrift>[] = [
-  {
-    key: "column",
-    title: "Column",
-    cell: (row) => (
-      <>
-        <div className="strong">{row.column}</div>
-        {row.words && toneOf(row.state) !== "ok" && <div className="small muted"><Prose text={row.words} /></div>}
-      </>
-    ),
-  },
-  {
-    key: "value",
-    title: "Drift",
-    num: true,
-    cell: (row) => (
-      <>
-        <span className="small faint">{words(row.statistic)}</span> {fixed(row.value, 3)}
-      </>
-    ),
-  },
-  { key: "threshold", title: "From", num: true, cell: (row) => fixed(row.threshold, 2) },
-  { key: "state", title: "State", cell: (row) => <Badge state={row.state}>{words(row.state)}</Badge> },
-];
-
-function Report({ report }: { report: WindowReport }) {
-  const drift = (report.drift ?? []).toSorted((a, b) => (b.value ?? -1) - (a.value ?? -1));
-  return (
-    <>
-      {drift.length > 0 ? (
-        <div style={{ borderTop: "1px solid var(--line-soft)" }}>
-          <Table label="Drift by column" columns={COLUMNS} rows={drift} rowKey={(row) => `${row.column}:${row.statistic}`} top />
-        </div>
-      ) : (
-        <Empty title="No drift measured" why="This window has too few rows, or nothing to be compared with." />
-      )}
-      <More title="Quality" value={report.quality} />
-      <More title="Volume" value={report.volume} />
-    </>
-  );
+function facts(model: string, window: MonitorWindow, spec: MonitorSpec | null | undefined) {
+  const metric = metricName(spec);
+  const limit = allowedLimit(window, spec);
+  const own = window.metric;
+  return [
+    ["state", <Badge key="state" state={window.state}>{words(window.state)}</Badge>],
+    ["version", window.version ? <To key="version" to={`/models/${encodeURIComponent(model)}/versions/${window.version}`}>{`v${window.version}`}</To> : undefined],
+    [metric.toUpperCase(), own ? `${figure(own[metric])}${limit === null ? "" : `, allowed ${figure(limit)}`}` : "no labels yet"],
+    ...(["mae", "rmse"] as const).filter((name) => name !== metric && own).map((name) => [name.toUpperCase(), figure(own?.[name])] as const),
+    ["WAPE", own?.wape === undefined || own.wape === null ? undefined : share(own.wape)],
+    ["bias", own ? figure(own.bias) : undefined],
+    ["rows", `${count(window.rows)}, ${count(window.labelled)} labelled`],
+  ] as const;
 }
 
-function More({ title, value }: { title: string; value: unknown }) {
-  if (value === null || value === undefined || (typeof value === "object" && Object.keys(value).length === 0)) return null;
-  const flat = typeof value === "object" && !Array.isArray(value) && Object.values(value).every((each) => each === null || typeof each !== "object");
+function Report({ report }: { report: WindowReport }) {
+  const days = report.performance?.worst_days ?? [];
+  const told = [
+    ...(report.performance?.words ? [{ state: report.performance.state, text: report.performance.words }] : []),
+    ...(report.ranges ?? []).map((range) => ({ state: "error", text: range.words ?? `${range.column} is ${figure(range.value)}` })),
+    ...(report.gaps ?? []).map((gap) => ({ state: "gap", text: gap.words ?? `no predictions, ${span(gap.from, gap.to)}` })),
+    ...(report.volume?.failed ? [{ state: "error", text: `${count(report.volume.failed)} requests failed` }] : []),
+  ];
   return (
-    <div style={{ padding: 14, borderTop: "1px solid var(--line-soft)" }} className="stack tight">
-      <h3>{title}</h3>
-      {flat ? <Facts entries={Object.entries(value as Record<string, unknown>).map(([name, each]) => [words(name), typeof each === "number" ? figure(each) : String(each ?? "–")] as const)} /> : <JsonView value={value} />}
-    </div>
+    <>
+      {told.length > 0 && (
+        <ul className="list" style={{ borderTop: "1px solid var(--line-soft)" }}>
+          {told.map(({ state, text }) => (
+            <li key={text} className="list-row">
+              <StateIcon state={state} />
+              <span>
+                <Prose text={text} />
+              </span>
+            </li>
+          ))}
+          {days.length > 0 && (
+            <li className="list-row muted small" style={{ paddingLeft: 40 }}>
+              worst days: {days.map((each) => `${day(each.date)} (${figure(each.mae)})`).join(", ")}
+            </li>
+          )}
+        </ul>
+      )}
+      <DriftList drift={report.drift ?? []} />
+    </>
   );
 }

@@ -1,7 +1,8 @@
 /** A question in SQL, its answer as a table and as a file. */
+import { useQuery } from "@tanstack/react-query";
 import { Download, Play } from "lucide-react";
 import { useState, type KeyboardEvent } from "react";
-import { useSql, type SqlAnswer } from "~/api/predictions.ts";
+import { sqlQuery, type SqlAnswer } from "~/api/predictions.ts";
 import { Page } from "~/components/page.tsx";
 import { CopyAs, origin } from "~/components/snippet.tsx";
 import { Empty, Failure, Skeleton } from "~/components/states.tsx";
@@ -19,10 +20,11 @@ const EXAMPLES: readonly (readonly [string, string])[] = [
 export function SqlPage() {
   const [view, setView] = useView();
   const [text, setText] = useState(view["q"] ?? EXAMPLES[0]?.[1] ?? "");
-  const sql = useSql();
+  const asked = view["q"];
+  const sql = useQuery(sqlQuery(asked));
   const run = (query = text) => {
-    setView({ q: query });
-    sql.mutate(query);
+    if (query === asked) void sql.refetch();
+    else setView({ q: query });
   };
   const press = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -43,7 +45,7 @@ export function SqlPage() {
       <section className="card">
         <textarea className="sql-editor" aria-label="SQL" spellCheck={false} value={text} onChange={(event) => setText(event.target.value)} onKeyDown={press} />
         <div className="pager">
-          <button type="button" className="button primary" disabled={sql.isPending || !text.trim()} onClick={() => run()}>
+          <button type="button" className="button primary" disabled={sql.isFetching || !text.trim()} onClick={() => run()}>
             <Play size={13} /> Run
           </button>
           <kbd>{/Mac/.test(navigator.userAgent) ? "⌘" : "Ctrl"} Enter</kbd>
@@ -67,7 +69,7 @@ export function SqlPage() {
         </div>
       </section>
       <section className="card">
-        {sql.isPending ? <Skeleton rows={7} /> : sql.error ? <Failure error={sql.error} /> : sql.data ? <Answer answer={sql.data} /> : <Empty title="Nothing asked yet" why="Run the query above, or choose an example; rows that came a moment ago are seen too." />}
+        {sql.isFetching ? <Skeleton rows={7} /> : sql.error ? <Failure error={sql.error} /> : sql.data ? <Answer answer={sql.data} /> : <Empty title="Nothing asked yet" why="Run the query above, or choose an example; rows that came a moment ago are seen too." />}
       </section>
     </Page>
   );
