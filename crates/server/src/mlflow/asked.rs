@@ -1,0 +1,307 @@
+//! What a request asks for: fields from the query of a `GET`, or from the JSON body of anything else.
+//!
+//! Read as leniently as MLflow's own server does: unknown fields are ignored, whole numbers may come as strings, an
+//! empty text is the same as none, and a body may be JSON within a JSON string, as old clients send it.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::Method;
+use base::{Actor, Timestamp};
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::failure::Failure;
+use crate::extract::Caller;
+
+/// The fields of a request, and who asks.
+#[derive(Debug)]
+pub(super) struct Asked {
+    fields: Map<String, Value>,
+    /// Who asks, for events.
+    pub(super) actor: Actor,
+    /// The name of who asks.
+    pub(super) name: String,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Asked {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let caller = request.extensions().get::<Caller>().cloned();
+        let actor = caller.as_ref().map_or_else(|| Actor::named("anonymous"), Caller::actor);
+        let name = caller.map(|caller| caller.principal().name().to_owned()).unwrap_or_default();
+        let fields = if matches!(*request.method(), Method::GET | Method::HEAD) {
+            from_query(request.uri().query().unwrap_or_default())
+        } else {
+            let body = <crate::extract::Body as FromRequest<S>>::from_request(request, state).await?;
+            from_body(&body.0)?
+        };
+        Ok(Self { fields, actor, name })
+    }
+}
+
+fn from_query(query: &str) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let value = Value::String(value.into_owned());
+        match fields.get_mut(name.as_ref()) {
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+            None => {
+                fields.insert(name.into_owned(), value);
+            }
+        }
+    }
+    fields
+}
+
+fn from_body(body: &Bytes) -> Result<Map<String, Value>, Failure> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    let broken = |error: serde_json::Error| {
+        Failure::bad_request(format!("The request body is not valid JSON: {error}"))
+    };
+    let raw: &RawValue = serde_json::from_slice(body).map_err(broken)?;
+    let mut value = exact(raw).map_err(broken)?;
+    if let Value::String(inner) = &value {
+        let raw: &RawValue = serde_json::from_str(inner).map_err(broken)?;
+        value = exact(raw).map_err(broken)?;
+    }
+    match value {
+        Value::Object(fields) => Ok(fields),
+        Value::Null => Ok(Map::new()),
+        _ => Err(Failure::bad_request("The request body must be a JSON object.")),
+    }
+}
+
+/// The value of a JSON text, its numbers to the last bit: as it is built here, `serde_json` itself reads some numbers
+/// with an error in the last bit, and a metric must come back as it was sent.
+fn exact(raw: &RawValue) -> Result<Value, serde_json::Error> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
+            let fields = fields.into_iter().map(|(name, value)| Ok((name, exact(value)?)));
+            Ok(Value::Object(fields.collect::<Result<_, serde_json::Error>>()?))
+        }
+        Some(b'[') => {
+            let values: Vec<&RawValue> = serde_json::from_str(text)?;
+            Ok(Value::Array(values.into_iter().map(exact).collect::<Result<_, _>>()?))
+        }
+        Some(b'-' | b'0'..=b'9') if text.contains(['.', 'e', 'E']) => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Value::from(number)),
+            _ => serde_json::from_str(text),
+        },
+        _ => serde_json::from_str(text),
+    }
+}
+
+impl Asked {
+    /// All fields.
+    pub(super) fn fields(&self) -> Fields<'_> {
+        Fields { fields: &self.fields, place: String::new() }
+    }
+
+    /// A text that must be given.
+    pub(super) fn required(&self, name: &str) -> Result<&str, Failure> {
+        self.fields().required(name)
+    }
+
+    /// A text, if one is given.
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
+        self.fields().text(name)
+    }
+
+    /// The id of a run, under its new or its old name.
+    pub(super) fn run_id(&self) -> Result<&str, Failure> {
+        match self.text("run_id")? {
+            Some(id) => Ok(id),
+            None => self.text("run_uuid")?.ok_or_else(|| Failure::missing_value("run_id")),
+        }
+    }
+
+    /// The number of an experiment.
+    pub(super) fn experiment_id(&self) -> Result<i64, Failure> {
+        experiment_number(self.required("experiment_id")?)
+    }
+
+    /// Elements of a list of objects; one that is not given is empty.
+    pub(super) fn list(&self, name: &str) -> Result<Vec<Fields<'_>>, Failure> {
+        self.fields().list(name)
+    }
+
+    /// Texts of a list; a single text is a list of one, as queries have it.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Failure> {
+        self.fields().texts(name)
+    }
+
+    /// How many results at most, between 1 and `most`.
+    pub(super) fn max_results(&self, usual: usize, most: usize) -> Result<usize, Failure> {
+        let Some(asked) = self.fields().int("max_results")? else { return Ok(usual) };
+        match usize::try_from(asked) {
+            Ok(asked) if (1..=most).contains(&asked) => Ok(asked),
+            _ => Err(Failure::invalid_value(
+                "max_results",
+                &Value::from(asked),
+                &format!("It must be at least 1 and at most {most}."),
+            )),
+        }
+    }
+}
+
+/// The number of an experiment from its text.
+pub(super) fn experiment_number(id: &str) -> Result<i64, Failure> {
+    id.parse().map_err(|_| Failure::missing(format!("No Experiment with id={id} exists")))
+}
+
+/// The fields of an object somewhere in a request.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    fields: &'a Map<String, Value>,
+    /// Where the object stands, such as `metrics[3].`.
+    place: String,
+}
+
+impl<'a> Fields<'a> {
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        self.fields.get(name).filter(|value| !value.is_null())
+    }
+
+    fn wrong(&self, name: &str, value: &Value, wanted: &str) -> Failure {
+        Failure::invalid_value(&format!("{}{name}", self.place), value, &format!("Expected {wanted}."))
+    }
+
+    fn absent(&self, name: &str) -> Failure {
+        Failure::missing_value(&format!("{}{name}", self.place))
+    }
+
+    /// Whether there is such a field at all.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    pub(super) fn required(&self, name: &str) -> Result<&'a str, Failure> {
+        self.text(name)?.ok_or_else(|| self.absent(name))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Failure> {
+        Ok(self.text_as_given(name)?.filter(|text| !text.is_empty()))
+    }
+
+    /// A text that may be empty and still mean something, such as a tag's value.
+    pub(super) fn text_as_given(&self, name: &str) -> Result<Option<&'a str>, Failure> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.wrong(name, other, "a string")),
+        }
+    }
+
+    pub(super) fn int(&self, name: &str) -> Result<Option<i64>, Failure> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(value) => match value {
+                Value::Number(number) => number.as_i64(),
+                Value::String(text) => text.parse().ok(),
+                _ => None,
+            }
+            .map(Some)
+            .ok_or_else(|| self.wrong(name, value, "an integer")),
+        }
+    }
+
+    /// A number; texts such as `"NaN"` and `"-Infinity"` are numbers too.
+    pub(super) fn real(&self, name: &str) -> Result<Option<f64>, Failure> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(value) => match value {
+                Value::Number(number) => number.as_f64(),
+                Value::String(text) => text.parse().ok(),
+                _ => None,
+            }
+            .map(Some)
+            .ok_or_else(|| self.wrong(name, value, "a number")),
+        }
+    }
+
+    pub(super) fn required_real(&self, name: &str) -> Result<f64, Failure> {
+        self.real(name)?.ok_or_else(|| self.absent(name))
+    }
+
+    pub(super) fn required_time(&self, name: &str) -> Result<Timestamp, Failure> {
+        self.time(name)?.ok_or_else(|| self.absent(name))
+    }
+
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, Failure> {
+        Ok(self.int(name)?.map(Timestamp::from_millis))
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.value(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Value::String(text)) if matches!(text.as_str(), "true" | "false") => Ok(text == "true"),
+            Some(other) => Err(self.wrong(name, other, "a boolean")),
+        }
+    }
+
+    /// An object; one that is not given has no fields.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Fields<'a>>, Failure> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Object(fields)) => {
+                Ok(Some(Fields { fields, place: format!("{}{name}.", self.place) }))
+            }
+            Some(other) => Err(self.wrong(name, other, "an object")),
+        }
+    }
+
+    pub(super) fn list(&self, name: &str) -> Result<Vec<Fields<'a>>, Failure> {
+        let values = match self.value(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(values)) => values,
+            Some(other) => return Err(self.wrong(name, other, "an array")),
+        };
+        values
+            .iter()
+            .enumerate()
+            .map(|(at, value)| match value {
+                Value::Object(fields) => Ok(Fields { fields, place: format!("{}{name}[{at}].", self.place) }),
+                other => Err(self.wrong(&format!("{name}[{at}]"), other, "an object")),
+            })
+            .collect()
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let Some(value) = self.value(name) else { return Ok(Vec::new()) };
+        let one = |value: &Value| match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            other => Err(self.wrong(name, other, "a list of strings")),
+        };
+        match value {
+            Value::Array(values) => values.iter().map(one).collect(),
+            other => Ok(vec![one(other)?]),
+        }
+    }
+
+    /// A list of `{key, value}`.
+    pub(super) fn pairs(&self, name: &str) -> Result<Vec<(String, String)>, Failure> {
+        self.list(name)?
+            .iter()
+            .map(|pair| {
+                let value = pair.text_as_given("value")?.unwrap_or_default();
+                Ok((pair.required("key")?.to_owned(), value.to_owned()))
+            })
+            .collect()
+    }
+
+    /// A list of `{key, value}` by key.
+    pub(super) fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, Failure> {
+        Ok(self.pairs(name)?.into_iter().collect())
+    }
+}

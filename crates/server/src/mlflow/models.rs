@@ -1,0 +1,181 @@
+//! `registered-models/…`
+
+use axum::Json;
+use axum::extract::State;
+use registry::{AliasChange, Expected, Model, ModelChange, ModelQuery, NewModel, Pointer, Stage, Version};
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::asked::Asked;
+use super::failure::Failure;
+use super::{registry_filter, shapes};
+use crate::app::App;
+
+pub(super) async fn create(State(app): State<App>, asked: Asked) -> Answer {
+    let new = NewModel {
+        name: asked.required("name")?.to_owned(),
+        description: asked.text("description")?.unwrap_or_default().to_owned(),
+        owner: asked.name.clone(),
+        tags: asked.fields().tags("tags")?,
+    };
+    let (actor, now) = (asked.actor, app.now());
+    let model = app
+        .db()
+        .write(move |tx| Box::pin(async move { registry::create_model(tx, &new, &actor, now).await }))
+        .await?;
+    answer(&app, &model).await
+}
+
+pub(super) async fn get(State(app): State<App>, asked: Asked) -> Answer {
+    let model = registry::get_model(&mut app.db().read().await?, asked.required("name")?).await?;
+    answer(&app, &model).await
+}
+
+pub(super) async fn rename(State(app): State<App>, asked: Asked) -> Answer {
+    let change = ModelChange { name: Some(asked.required("new_name")?.to_owned()), ..ModelChange::default() };
+    change_model(app, asked, change).await
+}
+
+pub(super) async fn update(State(app): State<App>, asked: Asked) -> Answer {
+    let description = asked.fields().text_as_given("description")?.map(str::to_owned);
+    change_model(app, asked, ModelChange { description, ..ModelChange::default() }).await
+}
+
+async fn change_model(app: App, asked: Asked, change: ModelChange) -> Answer {
+    let name = asked.required("name")?.to_owned();
+    let (actor, now) = (asked.actor, app.now());
+    let model = app
+        .db()
+        .write(move |tx| {
+            Box::pin(async move { registry::update_model(tx, &name, &change, &actor, now).await })
+        })
+        .await?;
+    answer(&app, &model).await
+}
+
+pub(super) async fn delete(State(app): State<App>, asked: Asked) -> Answer {
+    let name = asked.required("name")?.to_owned();
+    let (actor, now) = (asked.actor, app.now());
+    app.db()
+        .write(move |tx| Box::pin(async move { registry::delete_model(tx, &name, &actor, now).await }))
+        .await?;
+    Ok(super::nothing())
+}
+
+pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
+    let query = ModelQuery {
+        filter: registry_filter::models(asked.text("filter")?.unwrap_or_default())?,
+        order: registry_filter::order(&asked.texts("order_by")?)?,
+        limit: asked.max_results(100, 1_000)?,
+        token: asked.text("page_token")?.map(str::to_owned),
+    };
+    let found = registry::search_models(&mut app.db().read().await?, &query).await?;
+    let mut items = Vec::with_capacity(found.items.len());
+    for model in &found.items {
+        items.push(shapes::model(model, &latest(&app, model).await?));
+    }
+    Ok(super::page("registered_models", Value::Array(items), found.next_token))
+}
+
+pub(super) async fn get_latest_versions(State(app): State<App>, asked: Asked) -> Answer {
+    let stages = match asked.texts("stages")? {
+        words if words.is_empty() => Stage::ALL.to_vec(),
+        words => words.iter().map(|word| word.parse()).collect::<Result<Vec<Stage>, _>>()?,
+    };
+    let name = asked.required("name")?;
+    let latest = registry::latest_of_stages(&mut app.db().read().await?, name, &stages).await?;
+    let items: Value = latest.iter().map(shapes::version).collect();
+    Ok(Json(json!({"model_versions": items})))
+}
+
+pub(super) async fn set_tag(State(app): State<App>, asked: Asked) -> Answer {
+    let name = asked.required("name")?.to_owned();
+    let key = asked.required("key")?.to_owned();
+    let value = asked.fields().text_as_given("value")?.unwrap_or_default().to_owned();
+    let now = app.now();
+    app.db()
+        .write(move |tx| Box::pin(async move { registry::set_model_tag(tx, &name, &key, &value, now).await }))
+        .await?;
+    Ok(super::nothing())
+}
+
+pub(super) async fn delete_tag(State(app): State<App>, asked: Asked) -> Answer {
+    let name = asked.required("name")?.to_owned();
+    let key = asked.required("key")?.to_owned();
+    let now = app.now();
+    app.db()
+        .write(move |tx| Box::pin(async move { registry::delete_model_tag(tx, &name, &key, now).await }))
+        .await?;
+    Ok(super::nothing())
+}
+
+pub(super) async fn set_alias(State(app): State<App>, asked: Asked) -> Answer {
+    let change = AliasChange {
+        model: asked.required("name")?.to_owned(),
+        alias: asked.required("alias")?.to_owned(),
+        version: version_number(&asked)?,
+        expected: Expected::Anything,
+        reason: "set through MLflow's API".to_owned(),
+    };
+    let (actor, now) = (asked.actor, app.now());
+    app.db()
+        .write(move |tx| Box::pin(async move { registry::set_alias(tx, &change, &actor, now).await }))
+        .await?;
+    Ok(super::nothing())
+}
+
+pub(super) async fn delete_alias(State(app): State<App>, asked: Asked) -> Answer {
+    let name = asked.required("name")?.to_owned();
+    let alias = asked.required("alias")?.to_owned();
+    let (actor, now) = (asked.actor, app.now());
+    app.db()
+        .write(move |tx| {
+            Box::pin(async move {
+                registry::delete_alias(tx, &name, &alias, "removed through MLflow's API", &actor, now).await
+            })
+        })
+        .await?;
+    Ok(super::nothing())
+}
+
+pub(super) async fn get_by_alias(State(app): State<App>, asked: Asked) -> Answer {
+    let name = asked.required("name")?;
+    let alias = asked.required("alias")?;
+    let pointer =
+        if alias.eq_ignore_ascii_case("latest") { Pointer::Latest } else { Pointer::Alias(alias.to_owned()) };
+    let version = registry::resolve(&mut app.db().read().await?, name, &pointer).await?;
+    Ok(Json(json!({"model_version": shapes::version(&version)})))
+}
+
+/// The number of a version from its text.
+pub(super) fn version_number(asked: &Asked) -> Result<i64, Failure> {
+    let number = asked.fields().int("version").ok().flatten();
+    match number {
+        Some(number) => Ok(number),
+        None => {
+            let given = asked.fields().text("version").ok().flatten().map(str::to_owned);
+            given.map_or_else(
+                || Err(Failure::missing_value("version")),
+                |given| {
+                    Err(Failure::invalid(format!(
+                        "Parameter 'version' must be an integer, got '{given}'. See the API docs for more information \
+                         about request parameters."
+                    )))
+                },
+            )
+        }
+    }
+}
+
+async fn answer(app: &App, model: &Model) -> Answer {
+    let latest = latest(app, model).await?;
+    Ok(Json(json!({"registered_model": shapes::model(model, &latest)})))
+}
+
+/// The newest version of each stage.
+async fn latest(app: &App, model: &Model) -> Result<Vec<Version>, Failure> {
+    if model.latest_version.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(registry::latest_of_stages(&mut app.db().read().await?, &model.name, &Stage::ALL).await?)
+}

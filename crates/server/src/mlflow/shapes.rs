@@ -1,0 +1,174 @@
+//! The JSON that MLflow's clients read: whole numbers as numbers, times in milliseconds, fields that are not set left out.
+
+use std::collections::BTreeMap;
+
+use base::Timestamp;
+use experiments::{DatasetInput, Experiment, LoggedModel, Metric, Run};
+use registry::{Model, Version};
+use serde_json::{Map, Value, json};
+
+/// A number as this protocol writes it: `"NaN"` as text, infinities as the greatest numbers there are.
+pub(super) fn number(value: f64) -> Value {
+    if value.is_nan() { Value::from("NaN") } else { Value::from(value.clamp(f64::MIN, f64::MAX)) }
+}
+
+/// `[{key, value}, …]`
+pub(super) fn pairs(pairs: &BTreeMap<String, String>) -> Value {
+    pairs.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
+}
+
+fn put(object: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        object.insert(name.to_owned(), value.into());
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+pub(super) fn experiment(experiment: &Experiment) -> Value {
+    let mut shape = object(json!({
+        "experiment_id": experiment.id.to_string(),
+        "name": experiment.name,
+        "artifact_location": experiment.artifact_location,
+        "lifecycle_stage": experiment.lifecycle.word(),
+        "creation_time": experiment.created_at.as_millis(),
+        "last_update_time": experiment.updated_at.as_millis(),
+    }));
+    put(&mut shape, "tags", (!experiment.tags.is_empty()).then(|| pairs(&experiment.tags)));
+    Value::Object(shape)
+}
+
+pub(super) fn run_info(run: &Run) -> Value {
+    let mut shape = object(json!({
+        "run_id": run.id,
+        "run_uuid": run.id,
+        "run_name": run.name,
+        "experiment_id": run.experiment_id.to_string(),
+        "user_id": run.user,
+        "status": run.status.word(),
+        "start_time": run.start_time.as_millis(),
+        "artifact_uri": run.artifact_uri,
+        "lifecycle_stage": run.lifecycle.word(),
+    }));
+    put(&mut shape, "end_time", run.end_time.map(Timestamp::as_millis));
+    Value::Object(shape)
+}
+
+pub(super) fn metric(metric: &Metric) -> Value {
+    json!({
+        "key": metric.key,
+        "value": number(metric.value),
+        "timestamp": metric.time.as_millis(),
+        "step": metric.step,
+    })
+}
+
+pub(super) fn run(run: &Run) -> Value {
+    let mut data = Map::new();
+    put(&mut data, "metrics", some_list(run.metrics.iter().map(metric)));
+    put(&mut data, "params", (!run.params.is_empty()).then(|| pairs(&run.params)));
+    put(&mut data, "tags", (!run.tags.is_empty()).then(|| pairs(&run.tags)));
+    let mut inputs = Map::new();
+    put(&mut inputs, "dataset_inputs", some_list(run.inputs.iter().map(dataset_input)));
+    let models = run.model_inputs.iter().map(|link| json!({"model_id": link.model_id}));
+    put(&mut inputs, "model_inputs", some_list(models));
+    let mut shape = object(json!({"info": run_info(run), "data": data, "inputs": inputs}));
+    let models = run.model_outputs.iter().map(|link| json!({"model_id": link.model_id, "step": link.step}));
+    put(&mut shape, "outputs", some_list(models).map(|models| json!({"model_outputs": models})));
+    Value::Object(shape)
+}
+
+fn some_list(items: impl Iterator<Item = Value>) -> Option<Value> {
+    let items: Vec<Value> = items.collect();
+    (!items.is_empty()).then_some(Value::Array(items))
+}
+
+fn dataset_input(input: &DatasetInput) -> Value {
+    let mut dataset = object(json!({
+        "name": input.name,
+        "digest": input.digest,
+        "source_type": input.source_type,
+        "source": input.source,
+    }));
+    put(&mut dataset, "schema", input.schema.clone());
+    put(&mut dataset, "profile", input.profile.clone());
+    json!({"tags": pairs(&input.tags), "dataset": dataset})
+}
+
+pub(super) fn logged_model(model: &LoggedModel, registrations: &[Version]) -> Value {
+    let mut info = object(json!({
+        "model_id": model.id,
+        "experiment_id": model.experiment_id.to_string(),
+        "name": model.name,
+        "creation_timestamp_ms": model.created_at.as_millis(),
+        "last_updated_timestamp_ms": model.updated_at.as_millis(),
+        "artifact_uri": model.artifact_uri,
+        "status": model.status.word(),
+        "model_type": model.model_type.clone().unwrap_or_default(),
+        "source_run_id": model.source_run_id.clone().unwrap_or_default(),
+    }));
+    put(&mut info, "status_message", model.status_message.clone());
+    put(&mut info, "tags", (!model.tags.is_empty()).then(|| pairs(&model.tags)));
+    let registered = registrations
+        .iter()
+        .map(|version| json!({"name": version.model, "version": version.number.to_string()}));
+    put(&mut info, "registrations", some_list(registered));
+    let mut data = Map::new();
+    put(&mut data, "params", (!model.params.is_empty()).then(|| pairs(&model.params)));
+    let metrics = model.metrics.iter().map(|measured| {
+        let mut shape = object(metric(&measured.metric));
+        put(&mut shape, "model_id", Some(model.id.clone()));
+        put(&mut shape, "run_id", Some(measured.run_id.clone()));
+        put(&mut shape, "dataset_name", Some(measured.dataset_name.clone()).filter(|name| !name.is_empty()));
+        put(
+            &mut shape,
+            "dataset_digest",
+            Some(measured.dataset_digest.clone()).filter(|text| !text.is_empty()),
+        );
+        Value::Object(shape)
+    });
+    put(&mut data, "metrics", some_list(metrics));
+    json!({"info": info, "data": data})
+}
+
+pub(super) fn version(version: &Version) -> Value {
+    let mut shape = object(json!({
+        "name": version.model,
+        "version": version.number.to_string(),
+        "creation_timestamp": version.created_at.as_millis(),
+        "last_updated_timestamp": version.updated_at.as_millis(),
+        "user_id": version.actor,
+        "current_stage": version.stage.word(),
+        "description": version.description,
+        "source": version.source,
+        "run_id": version.source_run.clone().unwrap_or_default(),
+        "status": version.status,
+        "run_link": version.run_link.clone().unwrap_or_default(),
+    }));
+    put(&mut shape, "status_message", Some(version.status_message.clone()).filter(|text| !text.is_empty()));
+    put(&mut shape, "model_id", version.logged_model.clone());
+    put(&mut shape, "tags", (!version.tags.is_empty()).then(|| pairs(&version.tags)));
+    put(&mut shape, "aliases", some_list(version.aliases.iter().map(|alias| Value::from(alias.as_str()))));
+    Value::Object(shape)
+}
+
+pub(super) fn model(model: &Model, latest: &[Version]) -> Value {
+    let mut shape = object(json!({
+        "name": model.name,
+        "creation_timestamp": model.created_at.as_millis(),
+        "last_updated_timestamp": model.updated_at.as_millis(),
+    }));
+    put(&mut shape, "description", Some(model.description.clone()).filter(|text| !text.is_empty()));
+    put(&mut shape, "user_id", Some(model.owner.clone()).filter(|text| !text.is_empty()));
+    put(&mut shape, "tags", (!model.tags.is_empty()).then(|| pairs(&model.tags)));
+    put(&mut shape, "latest_versions", some_list(latest.iter().map(version)));
+    let aliases =
+        model.aliases.iter().map(|alias| json!({"alias": alias.alias, "version": alias.version.to_string()}));
+    put(&mut shape, "aliases", some_list(aliases));
+    Value::Object(shape)
+}
