@@ -197,6 +197,15 @@ impl DeltaTable {
         .await
     }
 
+    /// Waits for commits of this handle that still run, looks for those of others, and returns the last position
+    /// that `application` recorded. After a commit whose outcome is not known, this tells it.
+    pub async fn settled_marker(&self, application: &str) -> Result<Option<i64>> {
+        let settled = self.shared.writing.lock().await;
+        drop(settled);
+        self.refresh().await?;
+        self.marker(application).await
+    }
+
     /// All rows of a version; of the newest, looked up afresh, if none is given. Rows of one append stay in
     /// order, appends come in the order in which they were written; compaction may reorder them.
     pub async fn read(&self, version: Option<i64>) -> Result<Table> {

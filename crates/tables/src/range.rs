@@ -1,7 +1,8 @@
 //! Rows whose value in one column lies in a range.
 
-use arrow::array::{Array, BooleanArray, StringArray, TimestampMicrosecondArray};
-use arrow::compute::filter_record_batch;
+use arrow::array::{Array, BooleanArray, Datum, Scalar, StringArray, TimestampMicrosecondArray};
+use arrow::compute::kernels::cmp::{gt_eq, lt, lt_eq};
+use arrow::compute::{and, filter_record_batch, prep_null_mask_filter};
 
 use crate::table::internal;
 use crate::{ColumnType, Error, Result, Table};
@@ -26,6 +27,26 @@ pub enum Range {
 }
 
 impl Range {
+    /// Which values of a column lie inside; none if it is a column of another type.
+    pub(crate) fn mask(&self, array: &dyn Array) -> Option<BooleanArray> {
+        if array.data_type() != &self.kind().to_arrow() {
+            return None;
+        }
+        let array: &dyn Datum = &array;
+        let (from, below) = match self {
+            Self::Time { from, to } => {
+                let moment =
+                    |time: i64| Scalar::new(TimestampMicrosecondArray::from(vec![time]).with_timezone("UTC"));
+                (gt_eq(array, &moment(*from)), lt(array, &moment(*to)))
+            }
+            Self::Text { first, last } => {
+                (gt_eq(array, &StringArray::new_scalar(first)), lt_eq(array, &StringArray::new_scalar(last)))
+            }
+        };
+        let inside = and(&from.ok()?, &below.ok()?).ok()?;
+        Some(if inside.null_count() > 0 { prep_null_mask_filter(&inside) } else { inside })
+    }
+
     pub(crate) const fn kind(&self) -> ColumnType {
         match self {
             Self::Time { .. } => ColumnType::Time,
@@ -44,20 +65,7 @@ impl Table {
             .position(|known| known.name == column)
             .ok_or_else(|| self.schema().unknown(column))?;
         let array = self.batch().column(index);
-        let any = array.as_any();
-        let keep: BooleanArray = match range {
-            Range::Time { from, to } => {
-                let times = any.downcast_ref::<TimestampMicrosecondArray>();
-                let times = times.ok_or_else(|| wrong(column, range, array.as_ref()))?;
-                times.iter().map(|time| Some(time.is_some_and(|time| *from <= time && time < *to))).collect()
-            }
-            Range::Text { first, last } => {
-                let words = any.downcast_ref::<StringArray>();
-                let words = words.ok_or_else(|| wrong(column, range, array.as_ref()))?;
-                let inside = |word: &str| first.as_str() <= word && word <= last.as_str();
-                words.iter().map(|word| Some(word.is_some_and(inside))).collect()
-            }
-        };
+        let keep = range.mask(array.as_ref()).ok_or_else(|| wrong(column, range, array.as_ref()))?;
         if keep.true_count() == self.row_count() {
             return Ok(self.clone());
         }

@@ -1,9 +1,11 @@
 //! Rows on their way into and out of the data files of a Delta table.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::array::BooleanArray;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 
 use super::DataFile;
 use crate::table::Odd;
@@ -56,7 +58,7 @@ fn convert(values: Values, column: &Column, folder: &Path) -> Result<Values> {
 
 /// Reads data files one after the other, each brought to the columns of `schema`.
 pub(super) fn read_files(folder: &Path, files: &[DataFile], schema: &Schema) -> Result<Table> {
-    read_parts(folder, files, schema, Ok)
+    read_parts(folder, files, schema, None)
 }
 
 /// Like [`read_files`], and keeps the rows in `range` only.
@@ -67,14 +69,14 @@ pub(super) fn read_files_within(
     column: &str,
     range: &Range,
 ) -> Result<Table> {
-    read_parts(folder, files, schema, |rows| rows.within(column, range))
+    read_parts(folder, files, schema, Some((column, range)))
 }
 
 fn read_parts(
     folder: &Path,
     files: &[DataFile],
     schema: &Schema,
-    keep: impl Fn(Table) -> Result<Table>,
+    keep: Option<(&str, &Range)>,
 ) -> Result<Table> {
     let mut parts = Vec::with_capacity(files.len() + 1);
     parts.push(Table::empty(schema)?);
@@ -87,20 +89,37 @@ fn read_parts(
                     .to_owned(),
             });
         }
-        parts.push(keep(read_file(&folder.join(&file.info.path), schema)?)?);
+        let rows = read_file(&folder.join(&file.info.path), schema, keep)?;
+        parts.push(match keep {
+            Some((column, range)) => rows.within(column, range)?,
+            None => rows,
+        });
     }
     Table::concat(&parts)
 }
 
-fn read_file(path: &PathBuf, schema: &Schema) -> Result<Table> {
+/// Reads one file. With `keep`, rows outside the range may be left out: only its column is decoded for them.
+fn read_file(path: &Path, schema: &Schema, keep: Option<(&str, &Range)>) -> Result<Table> {
     let damaged = |problem: String| Error::Damaged { what: format!("`{}`", path.display()), problem };
     let file = File::open(path).map_err(|error| Error::Storage {
         doing: "read",
         location: path.display().to_string(),
         problem: error.to_string(),
     })?;
-    let builder =
+    let mut builder =
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(error.to_string()))?;
+    if let Some((column, range)) = keep {
+        let Ok(place) = builder.schema().index_of(column) else {
+            return Table::empty(schema);
+        };
+        let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
+        let range = range.clone();
+        let predicate = ArrowPredicateFn::new(mask, move |batch| {
+            let inside = batch.columns().first().and_then(|values| range.mask(values.as_ref()));
+            Ok(inside.unwrap_or_else(|| BooleanArray::from(vec![true; batch.num_rows()])))
+        });
+        builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
+    }
     let arrow_schema = builder.schema().clone();
     let reader = builder.with_batch_size(65_536).build().map_err(|error| damaged(error.to_string()))?;
     let batches =

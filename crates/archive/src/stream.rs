@@ -1,0 +1,231 @@
+//! The rows of one table: those in Delta, those on their way there, and those that just came.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tables::{DeltaTable, Marker, Range, Schema, Table};
+
+use crate::faults::{FaultPoint, Faults};
+use crate::layout::Row;
+use crate::{Error, Result};
+
+/// Under this name the tables' logs say up to which frame of our log their rows are in.
+const APPLICATION: &str = "gingham-archive";
+
+/// Rows are turned into columns in lots of this size.
+const CHUNK_ROWS: usize = 4096;
+
+/// After so many files of a table they are joined.
+const MOST_SMALL_FILES: usize = 64;
+
+/// Files of this size need no joining.
+const LARGE_FILE_BYTES: u64 = 32 << 20;
+
+/// One table of a model. Every row is in exactly one of: the Delta table at `version`, `committing`, `chunks`, `open`.
+#[derive(Debug)]
+pub(crate) struct Stream<R> {
+    pub(crate) delta: DeltaTable,
+    state: Mutex<State<R>>,
+}
+
+#[derive(Debug)]
+struct State<R> {
+    schema: Schema,
+    version: i64,
+    committing: Vec<Table>,
+    /// The first and the last frame that have rows in `committing`.
+    committing_frames: Option<(i64, i64)>,
+    /// The last frame whose rows are in the table, as far as this process has brought it.
+    committed: i64,
+    chunks: Vec<Table>,
+    open: Vec<R>,
+    /// The first frame that has rows in `chunks` or `open`.
+    waiting_from: Option<i64>,
+    last_sequence: i64,
+    latest: Option<i64>,
+}
+
+impl<R: Row> Stream<R> {
+    /// The stream of a table, and the last frame of the log whose rows the table holds.
+    pub(crate) async fn open(delta: DeltaTable, time_column: &str) -> Result<(Self, i64)> {
+        let committed = delta.marker(APPLICATION).await?.unwrap_or(0);
+        let latest = delta.latest(time_column).await?;
+        let state = State {
+            schema: delta.schema()?,
+            version: delta.version(),
+            committing: Vec::new(),
+            committing_frames: None,
+            committed,
+            chunks: Vec::new(),
+            open: Vec::new(),
+            waiting_from: None,
+            last_sequence: committed,
+            latest,
+        };
+        Ok((Self { delta, state: Mutex::new(state) }, committed))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<R>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn schema(&self) -> Schema {
+        self.state().schema.clone()
+    }
+
+    /// The latest moment that a row is about.
+    pub(crate) fn latest(&self) -> Option<i64> {
+        self.state().latest
+    }
+
+    /// Adds the rows of one frame. Frames come in order.
+    pub(crate) fn insert(&self, sequence: i64, rows: Vec<R>) {
+        let mut state = self.state();
+        let newest = rows.iter().filter_map(|row| row.moment().map(base::Timestamp::as_micros)).max();
+        state.latest = state.latest.max(newest);
+        state.waiting_from.get_or_insert(sequence);
+        state.last_sequence = sequence;
+        state.open.extend(rows);
+        if state.open.len() >= CHUNK_ROWS
+            && let Err(error) = state.seal()
+        {
+            // The rows stay as they are, and the commit tries again and reports it.
+            tracing::warn!(%error, "could not turn archived rows into columns yet");
+        }
+    }
+
+    /// The table's version and the rows that it does not hold yet, at one moment.
+    pub(crate) fn view(&self) -> Result<(i64, Vec<Table>)> {
+        let mut state = self.state();
+        state.seal()?;
+        let rows = state.committing.iter().chain(&state.chunks).cloned().collect();
+        Ok((state.version, rows))
+    }
+
+    /// All rows whose value in `column` lies in `range`.
+    pub(crate) async fn within(&self, column: &str, range: &Range) -> Result<Table> {
+        let (version, chunks) = self.view()?;
+        let mut parts = vec![self.delta.read_within(Some(version), column, range).await?];
+        for chunk in chunks {
+            parts.push(chunk.within(column, range)?);
+        }
+        Ok(Table::concat(&parts)?)
+    }
+
+    /// The first frame that the table lacks rows of.
+    pub(crate) fn uncommitted_from(&self) -> Option<i64> {
+        let state = self.state();
+        state.committing_frames.map(|(first, _)| first).or(state.waiting_from)
+    }
+
+    /// Commits all rows that are here now; returns how many they were. One call at a time.
+    pub(crate) async fn commit(&self, faults: &Faults) -> Result<usize> {
+        let earlier = self.settle().await?;
+        let (rows, position) = {
+            let mut state = self.state();
+            state.seal()?;
+            let Some(first) = state.waiting_from.take() else { return Ok(earlier) };
+            state.committing = std::mem::take(&mut state.chunks);
+            state.committing_frames = Some((first, state.last_sequence));
+            (state.committing.clone(), state.last_sequence)
+        };
+        match self.append(&rows, position, faults).await {
+            Ok(()) => Ok(earlier + self.state().committed(position, self.delta.version())),
+            // If the commit was made before it failed, the rows are in, and this finds it out.
+            Err(error) => match self.settle().await? {
+                0 => Err(error),
+                rows => Ok(earlier + rows),
+            },
+        }
+    }
+
+    async fn append(&self, rows: &[Table], position: i64, faults: &Faults) -> Result<()> {
+        let broken = |error: io::Error| Error::Storage {
+            doing: "commit",
+            location: self.delta.folder().display().to_string(),
+            problem: error.to_string(),
+        };
+        faults.at(FaultPoint::BeforeCommit).map_err(broken)?;
+        let marker = Marker { application: APPLICATION, position };
+        self.delta.append_marked(&Table::concat(rows)?, marker).await?;
+        faults.at(FaultPoint::AfterCommit).map_err(broken)
+    }
+
+    /// Finds out what became of a commit that failed or was given up: its rows are in the table, or they wait
+    /// again. Returns how many are in.
+    async fn settle(&self) -> Result<usize> {
+        let (frames, committed) = {
+            let state = self.state();
+            (state.committing_frames, state.committed)
+        };
+        let Some((_, position)) = frames else { return Ok(0) };
+        let found = self.delta.settled_marker(APPLICATION).await?.unwrap_or(0);
+        if found >= position {
+            return Ok(self.state().committed(position, self.delta.version()));
+        }
+        if found > committed {
+            // Some of the rows are in and we cannot tell which: only the log knows. Opening the archive anew does.
+            return Err(
+                tables::Error::Conflict { location: self.delta.folder().display().to_string() }.into()
+            );
+        }
+        let mut state = self.state();
+        let mut back = std::mem::take(&mut state.committing);
+        back.append(&mut state.chunks);
+        state.chunks = back;
+        if let Some((first, _)) = state.committing_frames.take() {
+            state.waiting_from = Some(first);
+        }
+        Ok(0)
+    }
+
+    /// Joins small files if there are many. Never while rows are being committed.
+    pub(crate) async fn tidy(&self) -> Result<()> {
+        let version = self.state().version;
+        let files = self.delta.files(Some(version)).await?;
+        if files.iter().filter(|file| file.bytes < LARGE_FILE_BYTES).count() < MOST_SMALL_FILES {
+            return Ok(());
+        }
+        self.delta.compact().await?;
+        self.state().version = self.delta.version();
+        Ok(())
+    }
+
+    /// Adds columns to the table and to the rows that are not in it yet. Never while rows are being committed.
+    pub(crate) async fn widen(&self, schema: Schema) -> Result<()> {
+        self.delta.append(&Table::empty(&schema)?).await?;
+        let mut state = self.state();
+        let chunks =
+            state.chunks.iter().map(|chunk| chunk.brought_to(&schema)).collect::<tables::Result<_>>()?;
+        state.chunks = chunks;
+        state.schema = schema;
+        state.version = self.delta.version();
+        Ok(())
+    }
+}
+
+impl<R: Row> State<R> {
+    /// The rows on their way are in the table; returns how many.
+    fn committed(&mut self, position: i64, version: i64) -> usize {
+        self.version = version;
+        self.committed = position;
+        self.committing_frames = None;
+        self.committing.drain(..).map(|chunk| chunk.row_count()).sum()
+    }
+
+    /// Turns the rows that came as rows into columns.
+    fn seal(&mut self) -> Result<()> {
+        if self.open.is_empty() {
+            return Ok(());
+        }
+        let fresh = R::table(&self.open, &self.schema)?;
+        match self.chunks.last_mut() {
+            Some(last) if last.row_count() + fresh.row_count() <= CHUNK_ROWS => {
+                *last = Table::concat(&[last.clone(), fresh])?;
+            }
+            _ => self.chunks.push(fresh),
+        }
+        self.open.clear();
+        Ok(())
+    }
+}
