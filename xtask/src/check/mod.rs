@@ -66,7 +66,16 @@ fn format() -> Result<Vec<String>> {
 
 fn clippy() -> Result<Vec<String>> {
     passes(
-        Program::cargo()?.args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
+        Program::cargo()?.args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--keep-going",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]),
         "clippy is not content",
     )
 }
@@ -74,7 +83,7 @@ fn clippy() -> Result<Vec<String>> {
 fn docs() -> Result<Vec<String>> {
     passes(
         Program::cargo()?
-            .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"])
+            .args(["doc", "--workspace", "--keep-going", "--no-deps", "--document-private-items", "--quiet"])
             .env("RUSTDOCFLAGS", "-D warnings"),
         "the documentation has errors",
     )
