@@ -38,6 +38,8 @@ const traffic = {
 };
 const deliveries = { name: "deliveries", project: "default", description: "Minutes until a meal is at the door", owner: "kitchen", latest_version: 1, aliases: {}, deployment: null, alerts_firing: 0, metric: { name: "mae", value: 3.812 }, updated_at: before(2100) };
 
+const dataset = { name: "traffic", description: "Hourly westbound traffic with weather", latest_version: 4, rows_total: 33_950, from: "2012-10-02T09:00:00Z", to: "2017-02-15T00:00:00Z", created_at: before(36), actor: "local" };
+
 const firing = () => alerts.filter((alert) => alert.state === "firing");
 
 function status() {
@@ -132,8 +134,8 @@ const ROUTES = [
   ["GET", /^\/experiments\/([^/]+)\/runs$/, (_, query) => page(order(runs().filter((run) => fits(run, query.get("filter"))), query.get("order_by")), query)],
   ["GET", /^\/runs\/([^/]+)$/, ([id]) => runs().find((run) => run.id === id)],
   ["GET", /^\/runs\/([^/]+)\/metrics\/([^/]+)$/, ([, key]) => history(key)],
-  ["GET", /^\/datasets$/, () => page([{ name: "traffic", project: "default", description: "Hourly westbound traffic with weather", latest_version: 4, versions: 4, rows_total: 33_950, updated_at: before(9), models: ["traffic"] }])],
-  ["GET", /^\/datasets\/([^/]+)$/, ([name]) => (name === "traffic" ? { name, description: "Hourly westbound traffic with weather", latest_version: 4, rows_total: 33_950, updated_at: before(9), models: ["traffic"] } : undefined)],
+  ["GET", /^\/datasets$/, () => page([dataset])],
+  ["GET", /^\/datasets\/([^/]+)$/, ([name]) => (name === "traffic" ? dataset : undefined)],
   ["GET", /^\/datasets\/([^/]+)\/versions$/, (_, query) => page(datasetVersions, query)],
   ["GET", /^\/datasets\/([^/]+)\/versions\/([^/]+)\/preview$/, (_, query) => preview(Number(query.get("limit") ?? 50))],
   ["GET", /^\/verdicts$/, (_, query) => page(verdicts.filter((verdict) => !query.get("object") || verdict.object === query.get("object")))],

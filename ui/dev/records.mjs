@@ -40,7 +40,7 @@ export function history(key) {
   return { key, points: key === "validation_mae" ? points : points.slice(-1), sampled: false };
 }
 
-const COLUMNS = [["holiday", "text"], ["temp", "real"], ["rain_1h", "real"], ["snow_1h", "real"], ["clouds_all", "int"], ["weather_main", "text"], ["weather_description", "text"], ["date_time", "time"], ["traffic_volume", "int"]].map(([name, kind]) => ({ name, kind, nullable: false }));
+const COLUMNS = [["holiday", "text"], ["temp", "real"], ["rain_1h", "real"], ["snow_1h", "real"], ["clouds_all", "int"], ["weather_main", "text"], ["weather_description", "text"], ["date_time", "time"], ["traffic_volume", "int"]].map(([name, kind]) => ({ name, type: kind, nullable: false }));
 
 export const datasetVersions = [
   [1, 9_602, 9_602, "2013-10-02"],
@@ -60,8 +60,7 @@ export const datasetVersions = [
     to: `${to}T00:00:00Z`,
     origin: { kind: "upload", file: "traffic.csv.gz", bytes: 405_373 },
     created_at: before(45 - number * 9),
-    actor: { kind: "user", name: "local" },
-    verdict: { id: hex(700 + number), outcome: "warn" },
+    actor: "local",
   }))
   .toReversed();
 
@@ -69,8 +68,10 @@ const check = (check_id, outcome, severity, observed, expected, failing_rows, me
 export const verdicts = [4, 3, 2, 1].map((number) => ({
   id: hex(700 + number),
   object: `dataset:traffic@${number}`,
-  outcome: "warn",
-  at: before(45 - number * 9),
+  outcome: number >= 4 ? "fail" : "warn",
+  blocked: false,
+  summary: number >= 4 ? "5 checks: 2 pass, 2 warn, 1 fails" : "5 checks: 3 pass, 2 warn",
+  created_at: before(45 - number * 9),
   results: [
     check("one-row-per-hour", "warn", "warn", "1,327 hours with more than one row", "each `date_time` once", 1_327, "several weather rows for one hour; prepare keeps one", [{ date_time: "2012-10-10T07:00:00Z", weather_main: "Rain", traffic_volume: 6_793 }, { date_time: "2012-10-10T07:00:00Z", weather_main: "Drizzle", traffic_volume: 6_793 }]),
     check("temperature-is-physical", number >= 2 ? "warn" : "pass", "warn", number >= 2 ? "lowest 0 K" : "lowest 243.4 K", "between 200 and 330 K", number >= 2 ? 10 : 0, number >= 2 ? "10 rows say 0 K, in the early hours of 31 January and 2 February 2014" : "", number >= 2 ? [{ date_time: "2014-01-31T03:00:00Z", temp: 0, traffic_volume: 361 }] : null),
@@ -84,7 +85,7 @@ const WEATHER = ["Clear", "Clouds", "Rain", "Mist", "Snow"];
 export function preview(limit) {
   const next = chance(3);
   return {
-    columns: COLUMNS.map(({ name, kind }) => ({ name, type: kind })),
+    columns: COLUMNS,
     rows: Array.from({ length: limit }, (_, i) => ["None", Number((288.3 - i * 0.2).toFixed(2)), 0, 0, Math.floor(next() * 90), WEATHER[Math.floor(next() * 5)], "scattered clouds", iso(Date.parse("2012-10-02T09:00:00Z") + i * 3_600_000), Math.floor(900 + next() * 5000)]),
   };
 }

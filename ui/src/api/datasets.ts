@@ -5,13 +5,13 @@ import type { Actor, Json } from "./objects.ts";
 
 export type Dataset = {
   name: string;
-  project?: string;
   description?: string;
   latest_version?: number | null;
-  versions?: number;
   rows_total?: number;
-  updated_at?: string;
-  models?: string[];
+  from?: string | null;
+  to?: string | null;
+  created_at?: string;
+  actor?: Actor;
 };
 
 export type SchemaColumn = { name: string; kind?: string; type?: string; nullable?: boolean };
@@ -24,14 +24,12 @@ export type DatasetVersion = {
   rows_total: number;
   rows_added?: number;
   schema?: { columns: SchemaColumn[] } | SchemaColumn[];
-  from?: string;
-  to?: string;
-  time_range?: { from?: string; to?: string } | null;
+  from?: string | null;
+  to?: string | null;
   origin?: Json;
   profile?: Json;
   created_at: string;
   actor?: Actor;
-  verdict?: { id?: string; outcome?: string } | string | null;
 };
 
 export type CheckResult = {
@@ -43,10 +41,11 @@ export type CheckResult = {
   failing_rows?: number | null;
   sample?: Record<string, Json>[] | null;
   message?: string;
+  hint?: string | null;
   reason?: string | null;
 };
 
-export type Verdict = { id: string; object?: Json; outcome: string; at?: string; created_at?: string; results?: CheckResult[] };
+export type Verdict = { id: string; object: string; outcome: string; blocked?: boolean; summary?: string; rows?: number; created_at?: string; results?: CheckResult[] };
 
 export type Preview = { columns?: (string | { name: string; type?: string })[]; rows: (Json[] | Record<string, Json>)[]; items?: never };
 
@@ -71,11 +70,20 @@ export const previewQuery = (name: string, number: number | undefined) =>
     enabled: number !== undefined,
   });
 
-export const verdictsQuery = (object: string | undefined) =>
+/** The newest verdict on each version of a dataset, by the version's number. */
+export const datasetVerdictsQuery = (name: string) =>
   queryOptions({
-    queryKey: ["verdicts", object],
-    queryFn: async ({ signal }) => items(await get<Page<Verdict>>("/verdicts", { object, limit: 50 }, signal)),
-    enabled: object !== undefined,
+    queryKey: ["verdicts", "dataset", name],
+    queryFn: async ({ signal }) => {
+      const verdicts = items(await get<Page<Verdict>>("/verdicts", { limit: 200 }, signal));
+      const newest = new Map<number, Verdict>();
+      for (const verdict of verdicts) {
+        const [head, number] = verdict.object.split("@");
+        const known = newest.get(Number(number));
+        if (head?.endsWith(`:${name}`) && (!known || (verdict.created_at ?? "") > (known.created_at ?? ""))) newest.set(Number(number), verdict);
+      }
+      return newest;
+    },
   });
 
 export function schemaColumns(version: DatasetVersion | undefined): SchemaColumn[] {

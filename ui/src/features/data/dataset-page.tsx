@@ -1,6 +1,6 @@
 /** One dataset: its versions, what the checks said, what the rows look like. */
 import { useQuery } from "@tanstack/react-query";
-import { datasetQuery, datasetVersionsQuery, schemaColumns, verdictsQuery, type DatasetVersion } from "~/api/datasets.ts";
+import { datasetQuery, datasetVerdictsQuery, datasetVersionsQuery, schemaColumns, type DatasetVersion } from "~/api/datasets.ts";
 import { actorName } from "~/api/objects.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
@@ -45,16 +45,15 @@ export function DatasetPage() {
   );
 }
 
-/** Where a version's rows begin and end in time, whichever way the server says it. */
-const range = (version: DatasetVersion) => span(version.from ?? version.time_range?.from, version.to ?? version.time_range?.to);
+const range = (version: DatasetVersion) => span(version.from, version.to);
 
 function Body({ name, versions }: { name: string; versions: readonly DatasetVersion[] }) {
   const [view, setView] = useView();
   const newestFirst = versions.toSorted((a, b) => b.number - a.number);
   const chosen = newestFirst.find((version) => String(version.number) === view["version"]) ?? newestFirst[0];
-  const verdicts = useQuery(verdictsQuery(chosen && `dataset:${name}@${chosen.number}`));
+  const verdicts = useQuery(datasetVerdictsQuery(name));
   if (!chosen) return null;
-  const verdict = verdicts.data?.[0];
+  const verdict = verdicts.data?.get(chosen.number);
   const columns: Column<DatasetVersion>[] = [
     {
       key: "number",
@@ -68,7 +67,7 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
     { key: "total", title: "Rows", num: true, cell: (version) => count(version.rows_total) },
     { key: "added", title: "Added", num: true, cell: (version) => (version.rows_added === undefined ? "–" : `+${count(version.rows_added)}`) },
     { key: "range", title: "Covers", cell: (version) => <span className="nowrap">{range(version)}</span> },
-    { key: "verdict", title: "Checks", cell: (version) => <OutcomeOf verdict={version.verdict} /> },
+    { key: "verdict", title: "Checks", cell: (version) => <OutcomeOf outcome={verdicts.data?.get(version.number)?.outcome} /> },
     { key: "actor", title: "By", cell: (version) => actorName(version.actor) },
     { key: "created", title: "Made", num: true, cell: (version) => <When at={version.created_at} /> },
   ];
@@ -92,9 +91,9 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
           <Card title="Versions" flush>
             <Table label="Versions" columns={columns} rows={newestFirst} rowKey={(version) => String(version.number)} href={(version) => `/data/${encodeURIComponent(name)}?version=${version.number}`} selected={(version) => version === chosen} />
           </Card>
-          <Card title={`What the checks said of v${chosen.number}`} flush>
-            <Loaded query={verdicts} isEmpty={(list) => list.length === 0} empty={<Empty title="Not checked" why="The checks of a model's file are run on each version that it reads." />}>
-              {(list) => (list[0] ? <VerdictView verdict={list[0]} /> : null)}
+          <Card title={`What the checks said of v${chosen.number}`} hint={verdict?.summary} flush>
+            <Loaded query={verdicts} isEmpty={(all) => !all.has(chosen.number)} empty={<Empty title="Not checked" why="The checks of a model's file are run on each version that it reads." />}>
+              {() => (verdict ? <VerdictView verdict={verdict} /> : null)}
             </Loaded>
           </Card>
         </div>
@@ -132,7 +131,6 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
   );
 }
 
-function OutcomeOf({ verdict }: { verdict: DatasetVersion["verdict"] }) {
-  const outcome = typeof verdict === "string" ? verdict : verdict?.outcome;
+function OutcomeOf({ outcome }: { outcome: string | undefined }) {
   return outcome ? <Badge state={outcome} /> : <span className="faint">–</span>;
 }

@@ -1,13 +1,14 @@
 /** All datasets. */
 import { useQuery } from "@tanstack/react-query";
 import { datasetsQuery, type Dataset } from "~/api/datasets.ts";
+import { actorName } from "~/api/objects.ts";
 import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
 import { CopyAs, origin } from "~/components/snippet.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
 import { Table, type Column } from "~/components/table.tsx";
 import { When } from "~/components/when.tsx";
-import { count } from "~/lib/format.ts";
+import { count, span } from "~/lib/view-text.ts";
 
 const link = (dataset: Dataset) => `/data/${encodeURIComponent(dataset.name)}`;
 
@@ -26,8 +27,9 @@ const COLUMNS: readonly Column<Dataset>[] = [
   },
   { key: "version", title: "Latest", cell: (dataset) => (dataset.latest_version ? `v${dataset.latest_version}` : "none") },
   { key: "rows", title: "Rows", num: true, cell: (dataset) => count(dataset.rows_total) },
-  { key: "models", title: "Read by", cell: (dataset) => (dataset.models ?? []).map((model) => <To key={model} to={`/models/${encodeURIComponent(model)}`}>{model}</To>) },
-  { key: "updated", title: "Changed", num: true, cell: (dataset) => <When at={dataset.updated_at} /> },
+  { key: "range", title: "Covers", cell: (dataset) => <span className="nowrap">{span(dataset.from, dataset.to)}</span> },
+  { key: "actor", title: "Made by", cell: (dataset) => actorName(dataset.actor) },
+  { key: "created", title: "Made", num: true, cell: (dataset) => <When at={dataset.created_at} /> },
 ];
 
 export function DatasetsPage() {

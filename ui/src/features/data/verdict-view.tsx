@@ -23,6 +23,11 @@ export function VerdictView({ verdict }: { verdict: Verdict }) {
               asked <Prose text={cell(result.expected)} plain />
             </div>
             {result.message && <div><Prose text={result.message} /></div>}
+            {result.hint && (
+              <div className="small muted">
+                Hint: <Prose text={result.hint} plain />
+              </div>
+            )}
             {result.reason && result.reason !== result.message && <div className="small muted"><Prose text={result.reason} /></div>}
             <Sample result={result} />
           </div>

@@ -6,7 +6,6 @@ import { alertsQuery, isOpen, metricName, monitorQuery } from "~/api/monitoring.
 import { AliasTag, Badge, StateIcon } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { ErrorChart } from "~/components/charts/error-chart.tsx";
-import { JsonView } from "~/components/json.tsx";
 import { LineageStrip } from "~/components/lineage.tsx";
 import { To } from "~/components/link.tsx";
 import { Prose } from "~/components/prose.tsx";
@@ -16,6 +15,7 @@ import { Empty, Loaded } from "~/components/states.tsx";
 import { say } from "~/components/toast.tsx";
 import { When } from "~/components/when.tsx";
 import { change, count, figure, plural } from "~/lib/view-text.ts";
+import { toYaml } from "~/lib/yaml.ts";
 import { usePart } from "~/lib/view.ts";
 import { Promotions } from "./promotions.tsx";
 import { VersionsTable } from "./versions-table.tsx";
@@ -104,9 +104,9 @@ function Body({ name, model }: { name: string; model: Model }) {
           </Card>
           {model.spec !== undefined && model.spec !== null && (
             <Card title="gingham.yaml" hint="as applied">
-              <div style={{ maxHeight: 340, overflow: "auto" }}>
-                <JsonView value={model.spec} />
-              </div>
+              <pre className="json" style={{ maxHeight: 420, overflow: "auto" }}>
+                {toYaml(model.spec)}
+              </pre>
             </Card>
           )}
         </div>

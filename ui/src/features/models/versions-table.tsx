@@ -48,14 +48,16 @@ const COLUMNS: readonly Column<Version>[] = [
       const metric = headline(version.metrics);
       return metric ? (
         <>
-          <span className="faint small">{metric.name.toUpperCase()}</span> {figure(metric.value)}
+          <span className="faint small">{metric.name.toUpperCase()}</span> {figure(metric.value)}{" "}
+          <span className="small muted" title="against the best baseline">
+            {baseline(version)}
+          </span>
         </>
       ) : (
         "–"
       );
     },
   },
-  { key: "baseline", title: "Against baseline", num: true, cell: baseline },
   { key: "rows", title: "Rows", num: true, cell: (version) => count(version.training_rows?.rows) },
   { key: "range", title: "Trained on", cell: (version) => <span className="nowrap" title={span(version.training_rows?.from, version.training_rows?.to)}>{months(version.training_rows?.from, version.training_rows?.to)}</span> },
   { key: "created", title: "Registered", num: true, cell: (version) => <When at={version.created_at} /> },
