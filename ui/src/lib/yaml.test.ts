@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { toYaml } from "./yaml.ts";
 
 test("short lists and maps stand on one line, long ones on many", () => {
-  expect(toYaml({ model: "traffic", features: ["hour", "temp"], checks: [{ id: "a", between: [200, 330], reason: "no place on earth has been hotter or colder than this" }] })).toBe(
-    'model: traffic\nfeatures: [hour, temp]\nchecks:\n  - id: a\n    between: [200, 330]\n    reason: no place on earth has been hotter or colder than this',
+  expect(toYaml({ model: "traffic", data: ["hour", "temp"], checks: [{ id: "a", between: [200, 330], reason: "no place on earth has been hotter or colder than this" }] })).toBe(
+    'model: traffic\ndata: [hour, temp]\nchecks:\n  - id: a\n    between: [200, 330]\n    reason: no place on earth has been hotter or colder than this',
   );
 });
 
