@@ -1,1 +1,41 @@
-//! The use cases that join rooms: apply, train, promote, deploy, watch.
+//! The use cases that join rooms: apply, push, train, promote, deploy, watch, look up.
+//!
+//! Domains hold each other's ids and nothing more; here they meet. What must be written together is
+//! written in one transaction, and what one domain needs of another is handed over here.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
+)]
+
+mod birth;
+mod error;
+mod jobs;
+mod labels;
+mod lineage;
+mod models;
+mod open;
+mod plan;
+mod push;
+pub mod rows;
+mod search;
+pub mod spec;
+mod specs;
+mod sql;
+mod status;
+mod train;
+mod watch;
+
+pub use error::Error;
+pub use labels::{LabelsTaken, NewLabel};
+pub use lineage::{Edge, Lineage, Node};
+pub use models::{ModelSummary, ModelView, VersionView};
+pub use open::{Platform, PlatformOptions, Worker};
+pub use plan::{Change, ChangeAction, Plan};
+pub use push::Pushed;
+pub use search::Hit;
+pub use specs::AppliedSpec;
+pub use sql::SqlAnswer;
+pub use status::{Attention, Status};
+pub use train::{TrainOrder, TrainOutcome};
+pub use watch::Watched;

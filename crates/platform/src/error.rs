@@ -1,0 +1,186 @@
+//! What can go wrong in a use case: a domain's own failure, or that things do not fit together.
+
+use base::{Failure, Kind};
+
+use crate::spec::SpecError;
+
+macro_rules! errors {
+    ($($(#[$doc:meta])* $variant:ident($source:ty)),* $(,)?) => {
+        /// A failure of a use case.
+        #[derive(Debug, thiserror::Error)]
+        pub enum Error {
+            $($(#[$doc])* #[error(transparent)] $variant(#[from] $source),)*
+            /// Nothing has been applied under this name.
+            #[error("no model `{model}` has been applied")]
+            ModelNotApplied {
+                /// The name that was asked for.
+                model: String,
+                /// A name that is near.
+                nearest: Option<String>,
+            },
+            /// The dataset has no rows yet.
+            #[error("dataset `{dataset}` has no rows yet")]
+            NoRows {
+                /// The dataset.
+                dataset: String,
+            },
+            /// Rows do not have the columns of the rows before.
+            #[error("the rows do not fit dataset `{dataset}`: {reason}")]
+            RowsDoNotFit {
+                /// The dataset.
+                dataset: String,
+                /// What does not fit.
+                reason: String,
+            },
+            /// A check with severity `block` failed; nothing was kept.
+            #[error("{summary}")]
+            Blocked {
+                /// Which checks, in words.
+                summary: String,
+                /// The whole verdict.
+                verdict: Box<checks::Verdict>,
+            },
+            /// The prepared rows lack something that the pipeline needs.
+            #[error("the result of `prepare` cannot be used: {reason}")]
+            Prepared {
+                /// What is missing.
+                reason: String,
+            },
+            /// A training process came to no good end.
+            #[error("training `{candidate}` failed: {reason}")]
+            Training {
+                /// The candidate.
+                candidate: String,
+                /// What happened.
+                reason: String,
+            },
+            /// The version cannot be served.
+            #[error("version {version} of `{model}` cannot be served: {reason}")]
+            NotServable {
+                /// The model.
+                model: String,
+                /// The version.
+                version: i64,
+                /// Why.
+                reason: String,
+            },
+            /// Nobody watches this model.
+            #[error("model `{model}` has no monitor")]
+            NoMonitor {
+                /// The model.
+                model: String,
+            },
+            /// The object has no known shape.
+            #[error("`{object}` names nothing whose origin is known")]
+            UnknownObject {
+                /// What was asked for.
+                object: String,
+            },
+            /// The file system does not do what it must.
+            #[error("{doing}: {cause}")]
+            Files {
+                /// What was attempted.
+                doing: String,
+                /// What the system said.
+                cause: std::io::Error,
+            },
+            /// Something was written in a form that is not understood.
+            #[error("stored {what} cannot be read: {cause}")]
+            Stored {
+                /// What it is.
+                what: &'static str,
+                /// What is wrong with it.
+                cause: String,
+            },
+        }
+
+        impl Error {
+            fn inner(&self) -> Option<&dyn Failure> {
+                match self {
+                    $(Self::$variant(error) => Some(error),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+errors! {
+    /// The `gingham.yaml` is wrong.
+    Spec(SpecError),
+    /// The database.
+    Db(db::Error),
+    /// Tables and queries.
+    Tables(tables::Error),
+    /// Artifacts.
+    Artifacts(artifacts::Error),
+    /// The prediction archive.
+    Archive(archive::Error),
+    /// Datasets.
+    Datasets(datasets::Error),
+    /// Experiments and runs.
+    Experiments(experiments::Error),
+    /// Models and versions.
+    Registry(registry::Error),
+    /// Checks.
+    Checks(checks::Error),
+    /// Pipelines and jobs.
+    Pipelines(pipelines::Error),
+    /// Engines.
+    Inference(inference::Error),
+    /// Monitoring and alerts.
+    Monitoring(monitoring::Error),
+    /// People and tokens.
+    Governance(governance::Error),
+}
+
+impl Failure for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::ModelNotApplied { .. } | Self::UnknownObject { .. } | Self::NoMonitor { .. } => {
+                Kind::NotFound
+            }
+            Self::NoRows { .. } => Kind::Conflict,
+            Self::RowsDoNotFit { .. } | Self::Prepared { .. } | Self::NotServable { .. } => Kind::Invalid,
+            Self::Blocked { .. } => Kind::CheckFailed,
+            Self::Files { .. } => Kind::Unavailable,
+            Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
+            _ => self.inner().map_or(Kind::Internal, Failure::kind),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::ModelNotApplied { .. } => "model_not_found",
+            Self::NoMonitor { .. } => "monitor_not_found",
+            Self::UnknownObject { .. } => "object_not_found",
+            Self::NoRows { .. } => "dataset_empty",
+            Self::RowsDoNotFit { .. } => "rows_do_not_fit",
+            Self::Blocked { .. } => "check_failed",
+            Self::Prepared { .. } => "prepare_result_unusable",
+            Self::Training { .. } => "training_failed",
+            Self::NotServable { .. } => "version_not_servable",
+            Self::Files { .. } => "files_unavailable",
+            Self::Stored { .. } => "stored_unreadable",
+            _ => self.inner().map_or("internal", Failure::code),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::ModelNotApplied { nearest: Some(nearest), .. } => {
+                Some(format!("did you mean `{nearest}`?"))
+            }
+            Self::ModelNotApplied { .. } => Some("`gingham ls models` lists the models there are".into()),
+            Self::NoRows { dataset } => Some(format!("add rows with `gingham push {dataset} FILE`")),
+            Self::Blocked { .. } => {
+                Some("mend the rows, or change the check's severity in `gingham.yaml`".into())
+            }
+            Self::NoMonitor { .. } => Some("add a `monitor` to its `gingham.yaml` and apply it".into()),
+            Self::UnknownObject { .. } => {
+                Some("write `prediction:ID`, `model:NAME@VERSION` or `dataset:NAME@VERSION`".into())
+            }
+            _ => self.inner().and_then(Failure::hint),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Opening everything that a platform keeps in one folder.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use archive::{Archive, ArchiveOptions};
+use artifacts::{Artifacts, ArtifactsConfig};
+use base::{Clock, SystemClock};
+use db::Db;
+use monitoring::Reference;
+use pipelines::ChildSpec;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use crate::{Error, specs};
+
+/// Where everything is kept.
+#[derive(Debug, Clone)]
+pub struct PlatformOptions {
+    /// The folder; made when it is not there.
+    pub folder: PathBuf,
+    /// The database; a SQLite file in the folder when absent.
+    pub database: Option<String>,
+    /// The artifact store; a folder in the folder when absent.
+    pub artifacts: Option<String>,
+    /// How to start a process for work that must not endanger the server.
+    pub worker: Worker,
+}
+
+/// The program that is started for work in a process of its own, with its first arguments.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// The program.
+    pub program: PathBuf,
+    /// Its first arguments; the kind of work follows.
+    pub arguments: Vec<String>,
+}
+
+impl Worker {
+    /// The child that does this kind of work.
+    pub(crate) fn child(&self, kind: &str) -> ChildSpec {
+        let arguments = self.arguments.iter().map(String::as_str).chain([kind]).map(OsString::from);
+        ChildSpec::new(self.program.clone(), arguments)
+    }
+}
+
+/// Everything, joined.
+pub struct Platform {
+    /// The metadata database with the event log.
+    pub db: Db,
+    /// Where the present comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Models, tables and files of runs, by their content.
+    pub artifacts: Artifacts,
+    /// Predictions and labels.
+    pub archive: Arc<Archive>,
+    /// The folder.
+    pub folder: PathBuf,
+    pub(crate) worker: Worker,
+    pub(crate) references: Mutex<HashMap<(String, i64), Arc<Reference>>>,
+    pub(crate) pushing: Mutex<()>,
+    pub(crate) watching: Mutex<()>,
+}
+
+impl Platform {
+    /// Opens the folder, takes up what a crash left, and puts everything that was served back into service.
+    ///
+    /// # Errors
+    /// A folder that cannot be written, a database that cannot be opened or is newer than this program.
+    pub async fn open(options: PlatformOptions) -> Result<Arc<Self>, Error> {
+        let folder = options.folder;
+        make_folder(&folder)?;
+        let database =
+            options.database.unwrap_or_else(|| format!("sqlite:{}", folder.join("gingham.db").display()));
+        let store =
+            options.artifacts.unwrap_or_else(|| format!("file://{}", folder.join("artifacts").display()));
+        let db = Db::open(&database).await?;
+        let artifacts = Artifacts::open(&ArtifactsConfig::at(store)).await?;
+        let archive = Arc::new(Archive::open(ArchiveOptions::new(folder.join("archive"))).await?);
+        let platform = Arc::new(Self {
+            db,
+            clock: Arc::new(SystemClock),
+            artifacts,
+            archive,
+            folder,
+            worker: options.worker,
+            references: Mutex::default(),
+            pushing: Mutex::new(()),
+            watching: Mutex::new(()),
+        });
+        Ok(platform)
+    }
+
+    /// The token of the first administrator, at the first start only; it is kept nowhere, only its hash is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_token(&self) -> Result<Option<String>, Error> {
+        let now = self.clock.now();
+        let issued =
+            self.db.write(move |tx| Box::pin(async move { governance::bootstrap(tx, now).await })).await;
+        Ok(issued?.map(|issued: governance::IssuedToken| issued.secret.reveal().to_owned()))
+    }
+
+    /// Makes everything that was acknowledged readable by others, and stops.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; nothing acknowledged is lost, the next start takes it up.
+    pub async fn close(&self) -> Result<(), Error> {
+        Ok(self.archive.flush().await?)
+    }
+
+    /// A folder that goes away with its handle.
+    pub(crate) fn scratch(&self) -> Result<TempDir, Error> {
+        let parent = self.folder.join("scratch");
+        make_folder(&parent)?;
+        tempfile::tempdir_in(&parent).map_err(|cause| Error::Files {
+            doing: format!("no folder can be made in `{}`", parent.display()),
+            cause,
+        })
+    }
+
+    /// That no model of this name was applied, with a name that is near.
+    pub(crate) async fn not_applied(&self, model: &str) -> Result<Error, Error> {
+        let all = specs::all(&mut self.db.read().await?).await?;
+        let nearest = base::names::nearest(model, all.iter().map(|applied| applied.spec.model.as_str()));
+        Ok(Error::ModelNotApplied { model: model.to_owned(), nearest: nearest.map(str::to_owned) })
+    }
+
+    /// What was applied for a model.
+    ///
+    /// # Errors
+    /// [`Error::ModelNotApplied`].
+    pub async fn applied(&self, model: &str) -> Result<crate::AppliedSpec, Error> {
+        match specs::find(&mut self.db.read().await?, model).await? {
+            Some(applied) => Ok(applied),
+            None => Err(self.not_applied(model).await?),
+        }
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(|cause| Error::Files {
+        doing: format!("the folder `{}` cannot be made", folder.display()),
+        cause,
+    })
+}

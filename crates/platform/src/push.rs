@@ -1,0 +1,195 @@
+//! New rows become a dataset version, after every check that concerns them.
+
+use base::{Actor, Digest, NewEvent, ObjectRef, Timestamp};
+use checks::{Check, Circumstances, Outcome, Verdict, evaluate};
+use datasets::{DatasetVersion, NewVersion};
+use serde::Serialize;
+use serde_json::json;
+use tables::{DeltaTable, Table};
+
+use crate::{Error, Platform, specs};
+
+/// What a push brought about.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pushed {
+    /// The new version.
+    pub version: DatasetVersion,
+    /// What the checks say of its new rows.
+    pub verdict: Verdict,
+}
+
+impl Platform {
+    /// Adds rows to a dataset as a new version, and checks them first.
+    ///
+    /// `origin` says where they come from. Rows must have the columns of the rows before.
+    ///
+    /// # Errors
+    /// [`Error::Blocked`] when a check with severity `block` fails, and [`Error::RowsDoNotFit`]; nothing is kept then.
+    pub async fn push_rows(
+        &self,
+        dataset: &str,
+        rows: Table,
+        origin: &str,
+        actor: &Actor,
+    ) -> Result<Pushed, Error> {
+        base::names::check_name("dataset", dataset).map_err(|cause| Error::RowsDoNotFit {
+            dataset: dataset.to_owned(),
+            reason: cause.to_string(),
+        })?;
+        if rows.row_count() == 0 {
+            return Err(Error::RowsDoNotFit {
+                dataset: dataset.to_owned(),
+                reason: "there are none".to_owned(),
+            });
+        }
+        // One push at a time, so that versions of the table and of the dataset stay in step.
+        let _turn = self.pushing.lock().await;
+        let applied = specs::of_dataset(&mut self.db.read().await?, dataset).await?;
+        let rows = self.fitted(dataset, rows).await?;
+        let checks: Vec<Check> = applied.iter().flat_map(|applied| applied.spec.checks.clone()).collect();
+        let time = applied.first().map(|applied| applied.spec.data.time.clone());
+        let circumstances = Circumstances { now: self.clock.now(), time_column: time.clone() };
+        let verdict = evaluate(&checks, &rows, &circumstances).await?;
+        if verdict.blocked {
+            return Err(Error::Blocked { summary: summary_of(&verdict), verdict: Box::new(verdict) });
+        }
+        let version = self.append(dataset, &rows, time.as_deref(), origin, &verdict, actor).await?;
+        Ok(Pushed { version, verdict })
+    }
+
+    /// The newest version of a dataset.
+    pub(crate) async fn newest_version(&self, dataset: &str) -> Result<DatasetVersion, Error> {
+        let newest = datasets::latest(&mut self.db.read().await?, dataset).await?;
+        newest.ok_or_else(|| Error::NoRows { dataset: dataset.to_owned() })
+    }
+
+    /// The rows of a dataset version.
+    pub async fn rows_of(&self, version: &DatasetVersion) -> Result<Table, Error> {
+        let table = DeltaTable::open(&self.dataset_location(&version.name)).await?;
+        Ok(table.read(Some(version.delta_version)).await?)
+    }
+
+    /// Where the rows of a dataset are kept.
+    pub(crate) fn dataset_location(&self, dataset: &str) -> String {
+        self.folder.join("datasets").join(dataset).to_string_lossy().into_owned()
+    }
+
+    /// The rows with the columns, types and order of the rows before.
+    async fn fitted(&self, dataset: &str, rows: Table) -> Result<Table, Error> {
+        let newest = datasets::latest(&mut self.db.read().await?, dataset).await?;
+        let Some(newest) = newest else { return Ok(rows) };
+        let wrong = |reason: String| Error::RowsDoNotFit { dataset: dataset.to_owned(), reason };
+        let schema = newest.schema;
+        if let Some(extra) = rows.schema().names().find(|name| schema.find(name).is_none()) {
+            return Err(wrong(format!("column `{extra}` is new; the rows before have no such column")));
+        }
+        crate::rows::fitted_to(&schema, &rows).map_err(wrong)
+    }
+
+    async fn append(
+        &self,
+        dataset: &str,
+        rows: &Table,
+        time: Option<&str>,
+        origin: &str,
+        verdict: &Verdict,
+        actor: &Actor,
+    ) -> Result<DatasetVersion, Error> {
+        let table = DeltaTable::open_or_create(&self.dataset_location(dataset), rows.schema()).await?;
+        self.drop_unrecorded(dataset, &table).await?;
+        let delta_version = table.append(rows).await?;
+        let digest = digest_of(&table, delta_version).await?;
+        let range = time.and_then(|time| rows.times(time).ok()).unwrap_or_default();
+        let from = range.iter().flatten().min().copied().map(Timestamp::from_micros);
+        let to = range.iter().flatten().max().copied().map(Timestamp::from_micros);
+        let new = NewVersion {
+            dataset: dataset.to_owned(),
+            delta_version,
+            digest,
+            rows_added: rows.row_count() as u64,
+            schema: rows.schema().clone(),
+            from,
+            to,
+            origin: json!({ "source": origin }),
+            profile: profile_of(rows)?,
+        };
+        let (actor, now, verdict) = (actor.clone(), self.clock.now(), verdict.clone());
+        let version = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    if datasets::find_dataset(tx, &new.dataset).await?.is_none() {
+                        datasets::create_dataset(tx, &new.dataset, "", &actor, now).await?;
+                    }
+                    let version = datasets::add_version(tx, &new, &actor, now).await?;
+                    let object = ObjectRef::new("dataset", format!("{}@{}", version.name, version.number));
+                    checks::store::insert_verdict(tx, &object, &actor, now, &verdict).await?;
+                    if verdict.outcome >= Outcome::Fail {
+                        let event =
+                            NewEvent::new("dataset.checks_failed", &actor, object, summary_of(&verdict));
+                        tx.append_event(event).await?;
+                    }
+                    Ok::<_, Error>(version)
+                })
+            })
+            .await?;
+        Ok(version)
+    }
+
+    /// Undoes an append that a crash kept from being recorded.
+    async fn drop_unrecorded(&self, dataset: &str, table: &DeltaTable) -> Result<(), Error> {
+        let newest = datasets::latest(&mut self.db.read().await?, dataset).await?;
+        let Some(newest) = newest else {
+            if table.version() > 0 {
+                table.overwrite(&Table::empty(&table.schema()?)?).await?;
+            }
+            return Ok(());
+        };
+        if table.refresh().await? > newest.delta_version {
+            let rows = table.read(Some(newest.delta_version)).await?;
+            tracing::warn!(
+                dataset.name = dataset,
+                "rows of dataset `{dataset}` that were never acknowledged are dropped"
+            );
+            table.overwrite(&rows).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn digest_of(table: &DeltaTable, version: i64) -> Result<Digest, Error> {
+    let mut hasher = base::Hasher::new();
+    hasher.field(json!(table.schema()?).to_string());
+    let mut files = table.file_digests(Some(version)).await?;
+    files.sort_by_key(|(_, digest)| *digest);
+    for (_, digest) in files {
+        hasher.field(digest.as_bytes());
+    }
+    Ok(hasher.finish())
+}
+
+fn profile_of(rows: &Table) -> Result<serde_json::Value, Error> {
+    let profiles = rows
+        .schema()
+        .names()
+        .map(|name| {
+            let profile = match rows.column(name)? {
+                tables::Values::Text(texts) => stats::Profile::of_texts(&texts),
+                _ => stats::Profile::of_numbers(&rows.numbers(name)?, None),
+            };
+            Ok((name.to_owned(), json!(profile)))
+        })
+        .collect::<Result<serde_json::Map<_, _>, Error>>()?;
+    Ok(profiles.into())
+}
+
+/// The checks that failed, in a sentence.
+fn summary_of(verdict: &Verdict) -> String {
+    let failed: Vec<&str> = verdict
+        .results
+        .iter()
+        .filter(|result| result.outcome >= Outcome::Fail)
+        .map(|result| result.message.as_str())
+        .collect();
+    failed.join("; ")
+}

@@ -1,0 +1,14 @@
+//! `gingham.yaml`: the one declarative file a model has.
+
+mod error;
+mod parse;
+mod positions;
+mod shape;
+
+pub use error::SpecError;
+pub use parse::{SpecSource, parse};
+pub use positions::Position;
+pub use shape::{
+    Candidate, DataSpec, DeploymentSpec, EvaluateSpec, PipelineSpec, PromotionSpec, RetrainSpec,
+    RetrainWindow, Spec,
+};

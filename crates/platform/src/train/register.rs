@@ -1,0 +1,237 @@
+//! The `register` step: the best candidate becomes a version, and the rules say whether it takes the alias.
+
+use std::collections::BTreeMap;
+
+use base::{Digest, NewEvent, ObjectRef};
+use checks::gate::{Demand, Evaluated, Others, Rule, RuleResult, metric_gate};
+use registry::{AliasChange, Expected, NewPromotion, NewVersion};
+use serde_json::{Value, json};
+use stats::Profile;
+
+use super::evaluate::{Judged, Score};
+use super::prepare::Prepared;
+use super::steps::{Pipeline, StepResult, parts};
+use super::{TrainOutcome, params};
+use crate::Error;
+
+/// Where chance in the bootstrap of the rules starts.
+const SEED: u64 = 7;
+
+/// Registers and decides, all in one transaction.
+pub(super) async fn register(
+    pipeline: &Pipeline<'_>,
+    rows: &Prepared,
+    judged: Judged,
+) -> Result<TrainOutcome, Error> {
+    let spec = &pipeline.applied.spec;
+    let Some((best, score)) = judged.candidates.get(judged.best) else {
+        return Err(Error::Prepared { reason: "there is no best candidate".to_owned() });
+    };
+    let rules = verdict(&spec.promotion.rules, &judged, score, &best.candidate.id);
+    let new = new_version(pipeline, rows, &judged, rules.as_slice())?;
+    let key = parts("register".to_owned(), [("model", best.digest)], params([("run", json!(pipeline.run))]));
+    let mut outcome = None;
+    pipeline
+        .step(
+            "register",
+            key,
+            async |_| false,
+            || async {
+                let done = write(pipeline, &judged, new, rules).await?;
+                let result = StepResult {
+                    outputs: json!({ "version": done.version, "promoted": done.promoted }),
+                    tracked: Some(best.run.clone()),
+                    message: format!("version {}: {}", done.version, done.decision),
+                };
+                outcome = Some(TrainOutcome { candidate: best.candidate.id.clone(), ..done });
+                Ok(result)
+            },
+        )
+        .await?;
+    outcome.ok_or_else(|| Error::Stored { what: "outcome", cause: "the step gave none".to_owned() })
+}
+
+/// Each rule with its result on the rows to judge by.
+fn verdict(rules: &[Rule], judged: &Judged, score: &Score, name: &str) -> Vec<RuleResult> {
+    rules
+        .iter()
+        .map(|rule| {
+            let evaluated = |name, score: &'_ Score| (name, score.metrics.get(&rule.metric));
+            let (name, value) = evaluated(name, score);
+            let losses =
+                |score: &'_ Score| if rule.metric == "mae" { score.losses.clone() } else { Vec::new() };
+            let own = losses(score);
+            let rivals: Vec<(String, Option<f64>, Vec<f64>)> = match rule.demand {
+                Demand::Beats { others: Others::Baselines, .. } => judged
+                    .candidates
+                    .iter()
+                    .filter(|(trained, _)| trained.candidate.baseline)
+                    .map(|(trained, score)| {
+                        (trained.candidate.id.clone(), score.metrics.get(&rule.metric), losses(score))
+                    })
+                    .collect(),
+                Demand::Beats { others: Others::Champion, .. } => judged
+                    .champion
+                    .iter()
+                    .map(|(version, score)| {
+                        (
+                            format!("version {}", version.number),
+                            score.metrics.get(&rule.metric),
+                            losses(score),
+                        )
+                    })
+                    .collect(),
+                _ => Vec::new(),
+            };
+            let others: Vec<Evaluated<'_>> = rivals
+                .iter()
+                .map(|(name, value, losses)| Evaluated { name, value: *value, losses })
+                .collect();
+            metric_gate(rule, &Evaluated { name, value, losses: &own }, &others, SEED)
+        })
+        .collect()
+}
+
+fn new_version(
+    pipeline: &Pipeline<'_>,
+    rows: &Prepared,
+    judged: &Judged,
+    rules: &[RuleResult],
+) -> Result<NewVersion, Error> {
+    let Some((best, score)) = judged.candidates.get(judged.best) else {
+        return Err(Error::Prepared { reason: "there is no best candidate".to_owned() });
+    };
+    let baselines: BTreeMap<&str, Value> = judged
+        .candidates
+        .iter()
+        .filter(|(trained, _)| trained.candidate.baseline)
+        .map(|(trained, score)| (trained.candidate.id.as_str(), json!(score.metrics)))
+        .collect();
+    let dataset = &rows.dataset;
+    Ok(NewVersion {
+        model: pipeline.applied.spec.model.clone(),
+        digest: Some(best.digest),
+        source: format!("runs:/{}/model", best.run),
+        source_run: Some(best.run.clone()),
+        pipeline_run: Some(pipeline.run.clone()),
+        flavor: "gingham".to_owned(),
+        engine: best.engine.name().to_owned(),
+        trainer: best.candidate.trainer.clone(),
+        signature: Some(json!(rows.signature)),
+        metrics: Some(json!(score.metrics)),
+        baseline_metrics: Some(json!(baselines)),
+        dataset_versions: Some(json!([{
+            "dataset": dataset.name, "number": dataset.number, "rows": dataset.rows,
+            "from": dataset.from, "to": dataset.to, "digest": dataset.digest,
+        }])),
+        training_rows: Some(json!(rows.training_range)),
+        evaluation_rows: Some(json!(rows.evaluation_range)),
+        feature_importance: Some(json!(best.importance)),
+        reference_profile: Some(reference_profile(rows)?),
+        tags: BTreeMap::from([
+            ("gingham.candidate".to_owned(), best.candidate.id.clone()),
+            ("gingham.cause".to_owned(), pipeline.cause.words.clone()),
+            ("gingham.rules_passed".to_owned(), rules.iter().all(|rule| rule.passed).to_string()),
+        ]),
+        ..NewVersion::default()
+    })
+}
+
+/// A profile of each feature and of the target over the rows that were learnt from.
+fn reference_profile(rows: &Prepared) -> Result<Value, Error> {
+    let names = rows.signature.inputs.iter().map(|field| &field.name).chain([&rows.signature.output.name]);
+    let profiles = names
+        .map(|name| {
+            let profile = match rows.training.column(name)? {
+                tables::Values::Text(texts) => Profile::of_texts(&texts),
+                _ => Profile::of_numbers(&rows.training.numbers(name)?, None),
+            };
+            Ok((name.clone(), json!(profile)))
+        })
+        .collect::<Result<serde_json::Map<_, _>, Error>>()?;
+    Ok(profiles.into())
+}
+
+async fn write(
+    pipeline: &Pipeline<'_>,
+    judged: &Judged,
+    new: NewVersion,
+    rules: Vec<RuleResult>,
+) -> Result<TrainOutcome, Error> {
+    let spec = &pipeline.applied.spec;
+    let (alias, actor, now) =
+        (spec.promotion.alias.clone(), pipeline.cause.actor.clone(), pipeline.platform.clock.now());
+    let previous = judged.champion.as_ref().map(|(version, _)| version.number);
+    let same = judged.champion.as_ref().is_some_and(|(version, _)| version.digest == new.digest);
+    let promoted = !rules.is_empty() && !same && rules.iter().all(|rule| rule.passed);
+    let decision = decide(&rules, same, &alias);
+    let (pipeline_run, told) = (pipeline.run.clone(), decision.clone());
+    let listed = json!(rules);
+    let cause = pipeline.cause.words.clone();
+    let version = pipeline
+        .platform
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let model = new.model.clone();
+                let digest: Option<Digest> = new.digest;
+                let version = registry::create_version(tx, new, &actor, now).await?;
+                let promotion = NewPromotion {
+                    model: model.clone(),
+                    version: version.number,
+                    previous,
+                    alias: alias.clone(),
+                    promoted,
+                    decision: told.clone(),
+                    reason: cause,
+                    rules: listed,
+                };
+                registry::record_promotion(tx, promotion, &actor, now).await?;
+                if promoted {
+                    let expected = previous.map_or(Expected::Nothing, Expected::Version);
+                    let change = AliasChange {
+                        model: model.clone(),
+                        alias,
+                        version: version.number,
+                        expected,
+                        reason: told,
+                    };
+                    registry::set_alias(tx, &change, &actor, now).await?;
+                }
+                let summary = format!("pipeline run of `{model}` made version {}", version.number);
+                let event = NewEvent::new(
+                    "pipeline.registered",
+                    &actor,
+                    ObjectRef::new("pipeline_run", &pipeline_run),
+                    summary,
+                );
+                tx.append_event(event.with(json!({ "version": version.number, "digest": digest }))).await?;
+                Ok::<_, Error>(version.number)
+            })
+        })
+        .await?;
+    Ok(TrainOutcome {
+        pipeline_run: pipeline.run.clone(),
+        version,
+        candidate: String::new(),
+        promoted,
+        decision,
+        rules,
+    })
+}
+
+fn decide(rules: &[RuleResult], same: bool, alias: &str) -> String {
+    if same {
+        return format!("the same model as the {alias}: nothing to gain");
+    }
+    if rules.is_empty() {
+        return format!("no rules: a person moves `{alias}`");
+    }
+    match rules.iter().find(|rule| !rule.passed) {
+        Some(failed) => format!("not promoted: {}", failed.why),
+        None => {
+            let reasons: Vec<&str> = rules.iter().map(|rule| rule.why.as_str()).collect();
+            format!("promoted to {alias}: {}", reasons.join("; "))
+        }
+    }
+}

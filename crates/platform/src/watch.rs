@@ -1,0 +1,291 @@
+//! Looking at live data: windows that have ended become reports, reports move alerts, alerts start work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{Actor, Timestamp};
+use db::Tx;
+use inference::Batch;
+use monitoring::store::{Moved, earlier_reports, last_window, record_window};
+use monitoring::{
+    Alert, Column, MonitorSpec, Reference, Rows, Window, WindowInput, WindowReport, due_windows,
+    evaluate_window,
+};
+use pipelines::{Job, NewJob, jobs};
+use registry::Version;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tables::Table;
+
+use crate::rows::{RowRange, columns_of, split_at, watched_column, with_target};
+use crate::specs::AppliedSpec;
+use crate::train::TrainOrder;
+use crate::{Error, Platform, specs};
+
+/// How many references are kept in memory.
+const MOST_REFERENCES: usize = 32;
+
+/// What a look brought about.
+#[derive(Debug, Clone, Serialize)]
+pub struct Watched {
+    /// How many windows were looked at.
+    pub windows_evaluated: usize,
+    /// Alerts that began to fire.
+    pub alerts_opened: Vec<Alert>,
+    /// Work that was started.
+    pub jobs: Vec<Job>,
+    /// Event time up to which everything is known.
+    pub watermark: Option<Timestamp>,
+}
+
+impl Platform {
+    /// Looks at the windows of a model's live data that have ended by `until` (the newest prediction when absent),
+    /// labels included. Windows that were looked at before are not looked at again.
+    ///
+    /// # Errors
+    /// [`Error::NoMonitor`] when the model has none.
+    pub async fn evaluate_monitor(&self, model: &str, until: Option<Timestamp>) -> Result<Watched, Error> {
+        let applied = specs::find(&mut self.db.read().await?, model).await?;
+        let Some(applied) = applied else { return Err(self.not_applied(model).await?) };
+        let Some(spec) = applied.spec.monitor.clone() else {
+            return Err(Error::NoMonitor { model: model.to_owned() });
+        };
+        // One look at a time: reports build on the reports before them.
+        let _turn = self.watching.lock().await;
+        let mut seen =
+            Watched { windows_evaluated: 0, alerts_opened: Vec::new(), jobs: Vec::new(), watermark: until };
+        let Some(newest) = self.archive.watermark(model) else { return Ok(seen) };
+        let watermark = until.unwrap_or(newest);
+        seen.watermark = Some(watermark);
+        let last = last_window(&mut self.db.read().await?, model).await?;
+        let first = match last {
+            Some(window) => window.to,
+            None => self.first_event(model).await?.unwrap_or(newest),
+        };
+        let due = due_windows(&spec, first, last.map(|window| window.to), watermark);
+        let (Some(start), Some(end)) = (due.first(), due.last()) else { return Ok(seen) };
+        // One window more, so that the end of a silence is seen.
+        let rows = self.archive.scored(model, start.from, end.to.plus(spec.window).max(watermark)).await?;
+        let live = Live::of(&applied, rows)?;
+        let mut previous = self.last_event_before(model, start.from).await?;
+        for window in due {
+            let report = self.report(&applied, &spec, &live, window, previous, watermark).await?;
+            previous = live.last_in(&window).or(previous);
+            let moved = self.record(&spec, report).await?;
+            seen.windows_evaluated += 1;
+            for moved in moved.into_iter().filter(Moved::began_to_fire) {
+                seen.jobs.extend(self.act_on(&applied, &moved.alert).await?);
+                seen.alerts_opened.push(moved.alert);
+            }
+        }
+        Ok(seen)
+    }
+
+    async fn report(
+        &self,
+        applied: &AppliedSpec,
+        spec: &MonitorSpec,
+        live: &Live,
+        window: Window,
+        previous_event: Option<Timestamp>,
+        watermark: Timestamp,
+    ) -> Result<WindowReport, Error> {
+        let model = &applied.spec.model;
+        let rows = live.rows_in(&window)?;
+        let version = match live.version_in(&window) {
+            Some(version) => version,
+            None => self.serving_version(applied).await?,
+        };
+        let reference = self.reference(applied, version).await?;
+        let earlier =
+            earlier_reports(&mut self.db.read().await?, model, window.from, spec.look_back()).await?;
+        Ok(evaluate_window(
+            spec,
+            &WindowInput {
+                model,
+                version,
+                window,
+                rows: &rows,
+                reference: reference.as_deref(),
+                earlier: &earlier,
+                previous_event,
+                next_event: live.first_after(&window),
+                watermark,
+            },
+        ))
+    }
+
+    async fn record(&self, spec: &MonitorSpec, report: WindowReport) -> Result<Vec<Moved>, Error> {
+        let earlier =
+            earlier_reports(&mut self.db.read().await?, &report.model, report.window.from, spec.look_back())
+                .await?;
+        let spec = spec.clone();
+        let recorded: Result<_, monitoring::Error> = self
+            .db
+            .write(move |tx: &mut Tx| {
+                Box::pin(async move { record_window(tx, &spec, &report, &earlier).await })
+            })
+            .await;
+        Ok(recorded?)
+    }
+
+    /// What the platform does by itself when an alert begins to fire.
+    async fn act_on(&self, applied: &AppliedSpec, alert: &Alert) -> Result<Option<Job>, Error> {
+        if alert.automatic != Some(monitoring::Action::Retrain) {
+            return Ok(None);
+        }
+        let model = applied.spec.model.clone();
+        let cooldown = applied.spec.retrain.cooldown;
+        let (now, at) = (self.clock.now(), alert.updated_at);
+        let cause = format!("alert {}: {}", alert.id, alert.title);
+        let payload = json!({ "order": TrainOrder { model: model.clone(), until: None }, "event_time": at, "alert": alert.id });
+        let queued: Result<_, Error> = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    if let Some(before) = last_automatic(tx, &model).await?
+                        && at.since(before) < cooldown
+                    {
+                        return Ok(None);
+                    }
+                    let new = NewJob::new("train", payload, cause, &Actor::platform("monitor"))
+                        .about(&model)
+                        .only_one(format!("train:{model}"));
+                    Ok(Some(jobs::enqueue(tx, &new, now).await?.into_job()))
+                })
+            })
+            .await;
+        queued
+    }
+
+    async fn serving_version(&self, applied: &AppliedSpec) -> Result<i64, Error> {
+        let model = registry::get_model(&mut self.db.read().await?, &applied.spec.model).await?;
+        Ok(model.alias(&applied.spec.promotion.alias).or(model.latest_version).unwrap_or(0))
+    }
+
+    /// What a version is compared with; kept, as it never changes.
+    async fn reference(&self, applied: &AppliedSpec, number: i64) -> Result<Option<Arc<Reference>>, Error> {
+        let key = (applied.spec.model.clone(), number);
+        if let Some(reference) = self.references.lock().await.get(&key) {
+            return Ok(Some(Arc::clone(reference)));
+        }
+        let found = registry::get_version(&mut self.db.read().await?, &key.0, number).await;
+        let Ok(version) = found else { return Ok(None) };
+        let Some(reference) = self.build_reference(applied, &version).await? else { return Ok(None) };
+        let reference = Arc::new(reference);
+        let mut kept = self.references.lock().await;
+        if kept.len() >= MOST_REFERENCES {
+            kept.clear();
+        }
+        kept.insert(key, Arc::clone(&reference));
+        Ok(Some(reference))
+    }
+
+    async fn build_reference(
+        &self,
+        applied: &AppliedSpec,
+        version: &Version,
+    ) -> Result<Option<Reference>, Error> {
+        let (Some(range), Some(digest)) = (&version.training_rows, version.digest) else { return Ok(None) };
+        let Ok(range) = serde_json::from_value::<RowRange>(range.clone()) else { return Ok(None) };
+        let pipeline = &applied.spec.pipeline;
+        let prepared = with_target(&self.stored_table(range.table).await?, &pipeline.target)?;
+        let end = range.to.map_or(i64::MAX, |to| to.as_micros().saturating_add(1));
+        let (training, _) = split_at(&prepared, &pipeline.time, end)?;
+        let engine = self.engine(digest).await?;
+        let signature = engine.signature();
+        let batch = Batch::from_columns(signature, columns_of(signature, &training)?)?;
+        let predicted = engine.predict(&batch)?.into_iter().map(Some).collect();
+        let columns = signature
+            .inputs
+            .iter()
+            .map(|field| Ok((field.name.clone(), watched_column(&training, &field.name)?)))
+            .collect::<Result<_, Error>>()?;
+        let rows = Rows::new(times_of(&training, &pipeline.time)?, columns)?.with_predictions(predicted)?;
+        Ok(Some(Reference::new(rows, metrics_of(version.metrics.as_ref()))))
+    }
+}
+
+/// The event time of the newest retraining that an alert started.
+async fn last_automatic(tx: &mut Tx, model: &str) -> Result<Option<Timestamp>, Error> {
+    let filter =
+        pipelines::JobFilter { model: Some(model.to_owned()), kind: Some("train".to_owned()), state: None };
+    let page = jobs::list(tx, &filter, &base::PageRequest::first(50)).await?;
+    Ok(page
+        .items
+        .iter()
+        .filter_map(|job| {
+            job.payload.get("event_time")?.as_str().and_then(|text| Timestamp::parse(text).ok())
+        })
+        .max())
+}
+
+fn metrics_of(metrics: Option<&Value>) -> BTreeMap<String, f64> {
+    let fields = metrics.and_then(Value::as_object).into_iter().flatten();
+    fields.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
+}
+
+fn times_of(table: &Table, time: &str) -> Result<Vec<Timestamp>, tables::Error> {
+    Ok(table.times(time)?.into_iter().map(|at| Timestamp::from_micros(at.unwrap_or_default())).collect())
+}
+
+/// Archived predictions with their labels, in the order of their time.
+struct Live {
+    table: Table,
+    times: Vec<Timestamp>,
+    versions: Vec<Option<f64>>,
+    features: Vec<String>,
+}
+
+impl Live {
+    fn of(applied: &AppliedSpec, table: Table) -> Result<Self, Error> {
+        let features = applied
+            .spec
+            .pipeline
+            .features
+            .iter()
+            .filter_map(|name| {
+                let renamed = format!("feature_{name}");
+                let is_there = |name: &str| table.schema().find(name).is_some();
+                if is_there(&renamed) { Some(renamed) } else { is_there(name).then(|| name.clone()) }
+            })
+            .collect();
+        let (times, versions) = (times_of(&table, "event_time")?, table.numbers("version")?);
+        Ok(Self { table, times, versions, features })
+    }
+
+    fn indices<'a>(&'a self, window: &'a Window) -> impl Iterator<Item = usize> + 'a {
+        self.times.iter().enumerate().filter(|(_, at)| window.holds(**at)).map(|(index, _)| index)
+    }
+
+    fn last_in(&self, window: &Window) -> Option<Timestamp> {
+        self.indices(window).filter_map(|index| self.times.get(index).copied()).max()
+    }
+
+    fn first_after(&self, window: &Window) -> Option<Timestamp> {
+        self.times.iter().copied().filter(|at| *at >= window.to).min()
+    }
+
+    /// The version that made the window's last prediction.
+    fn version_in(&self, window: &Window) -> Option<i64> {
+        let last = self.indices(window).max_by_key(|index| self.times.get(*index))?;
+        #[expect(clippy::cast_possible_truncation, reason = "version numbers are small whole numbers")]
+        self.versions.get(last).copied().flatten().map(|version| version as i64)
+    }
+
+    fn rows_in(&self, window: &Window) -> Result<Rows, Error> {
+        let keep: Vec<bool> = self.times.iter().map(|at| window.holds(*at)).collect();
+        let table = self.table.filter(&keep)?;
+        let columns: Vec<(String, Column)> = self
+            .features
+            .iter()
+            .map(|name| {
+                let plain = name.strip_prefix("feature_").unwrap_or(name).to_owned();
+                Ok((plain, watched_column(&table, name)?))
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(Rows::new(times_of(&table, "event_time")?, columns)?
+            .with_predictions(table.numbers("prediction")?)?
+            .with_labels(table.numbers("label")?)?)
+    }
+}
