@@ -17,12 +17,6 @@ pub enum Error {
         /// The id asked for.
         id: String,
     },
-    /// Two checks of one suite share an id.
-    #[error("two checks have the id `{id}`")]
-    RepeatedId {
-        /// The id.
-        id: String,
-    },
     /// A cursor that no page gave.
     #[error("`{cursor}` is not a cursor of this list")]
     BadCursor {
@@ -37,7 +31,7 @@ impl Failure for Error {
             Self::Database(error) => error.kind(),
             Self::Table(error) => error.kind(),
             Self::VerdictNotFound { .. } => Kind::NotFound,
-            Self::RepeatedId { .. } | Self::BadCursor { .. } => Kind::Invalid,
+            Self::BadCursor { .. } => Kind::Invalid,
         }
     }
 
@@ -46,8 +40,7 @@ impl Failure for Error {
             Self::Database(error) => error.code(),
             Self::Table(error) => error.code(),
             Self::VerdictNotFound { .. } => "verdict_not_found",
-            Self::RepeatedId { .. } => "check_id_repeated",
-            Self::BadCursor { .. } => "bad_cursor",
+            Self::BadCursor { .. } => "invalid_cursor",
         }
     }
 
