@@ -36,7 +36,7 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
       {problem?.hint && <p className="small muted">Hint: {problem.hint}</p>}
       {status === 401 && (
         <p>
-          <a href="/settings">Enter a token in the settings</a>, or make one with <code>gingham token create</code>.
+          <a href="/settings">Enter a token in the settings</a>; on the server's own machine none is needed.
         </p>
       )}
       <div className="row">

@@ -81,10 +81,12 @@ export default function LineChart(props: LineChartProps) {
   const walk = (event: KeyboardEvent) => {
     const chart = plot.current;
     if (!chart || x.length === 0) return;
-    const now = chart.cursor.idx ?? -1;
+    const first = range ? Math.max(0, x.findIndex((at) => at >= range[0])) : 0;
+    const last = range ? x.findLastIndex((at) => at <= range[1]) : x.length - 1;
+    const now = chart.cursor.idx ?? picked ?? -1;
     if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
       event.preventDefault();
-      const to = Math.min(x.length - 1, Math.max(0, now + (event.key === "ArrowRight" ? 1 : -1)));
+      const to = Math.min(last, Math.max(first, now + (event.key === "ArrowRight" ? 1 : -1)));
       chart.setCursor({ left: chart.valToPos(x[to] ?? 0, "x"), top: 10 });
     } else if (event.key === "Enter" && now >= 0) {
       onPick?.(now);

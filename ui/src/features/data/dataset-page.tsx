@@ -27,16 +27,16 @@ export function DatasetPage() {
       actions={
         <CopyAs
           snippets={{
-            CLI: `gingham show dataset ${name}`,
+            CLI: `gingham show dataset ${name}\ngingham push ${name} more.csv`,
             curl: `curl --data-binary @more.csv -H "content-type: text/csv" \\\n  ${base}/api/v1/datasets/${name}/versions`,
-            Python: `import gingham\n\nclient = gingham.Client("${base}")\nclient.dataset("${name}").push("more.csv")`,
+            Python: `import gingham\n\nclient = gingham.connect("${base}")\nclient.datasets.push("${name}", "more.csv")`,
           }}
         />
       }
     >
       <Loaded query={dataset}>
         {() => (
-          <Loaded query={versions} isEmpty={(list) => list.length === 0} empty={<Empty title="No version yet" why="The first rows make version 1." snippet={`gingham data push ${name} rows.csv`} />}>
+          <Loaded query={versions} isEmpty={(list) => list.length === 0} empty={<Empty title="No version yet" why="The first rows make version 1." snippet={`gingham push ${name} rows.csv`} />}>
             {(list) => <Body name={name} versions={list} />}
           </Loaded>
         )}

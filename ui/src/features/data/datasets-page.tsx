@@ -37,7 +37,7 @@ export function DatasetsPage() {
   return (
     <Page title="Data" lead="A dataset is a series of versions that never change; new rows make a new version, checked as it comes in." actions={<CopyAs snippets={{ CLI: "gingham ls datasets", curl: `curl ${origin()}/api/v1/datasets` }} />}>
       <section className="card">
-        <Loaded query={query} isEmpty={(list) => list.length === 0} empty={<Empty title="No dataset yet" why="A dataset is made with its first rows: from a model's file, or by sending a CSV or Parquet file." snippet={`curl --data-binary @sales.csv -H "content-type: text/csv" \\\n  ${origin()}/api/v1/datasets/sales/versions`} />}>
+        <Loaded query={query} isEmpty={(list) => list.length === 0} empty={<Empty title="No dataset yet" why="A dataset is made with its first rows: from a model's file, or by sending a CSV or Parquet file." snippet="gingham push sales sales.csv" />}>
           {(list) => <Table label="Datasets" columns={COLUMNS} rows={list} rowKey={(dataset) => dataset.name} href={link} keys />}
         </Loaded>
       </section>

@@ -29,7 +29,7 @@ export function DeploymentPage() {
         )
       }
       lead="Answers over the Open Inference Protocol; every prediction is archived."
-      actions={<CopyAs snippets={{ CLI: `gingham show deployment ${name}`, curl: `curl ${origin()}/v2/models/${name}` }} />}
+      actions={<CopyAs snippets={{ CLI: `gingham show deployment ${name}\ngingham predict ${name} --row '{…}'`, curl: `curl ${origin()}/v2/models/${name}` }} />}
     >
       <Loaded query={query}>{(deployment) => <Body deployment={deployment} />}</Loaded>
     </Page>

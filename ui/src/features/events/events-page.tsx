@@ -49,7 +49,7 @@ export function EventsPage() {
   const query = useInfiniteQuery(eventsQuery(filter));
   const rows = (query.data?.pages.flatMap((page) => page.items) ?? []).toSorted((a, b) => b.seq - a.seq);
   return (
-    <Page title="Events" lead="Each entry carries the hash of the one before it, written in the same transaction as the change it tells of." actions={<CopyAs snippets={{ CLI: "gingham log", curl: `curl ${origin()}/api/v1/events`, verify: `curl ${origin()}/api/v1/events/verify` }} />}>
+    <Page title="Events" lead="Each entry carries the hash of the one before it, written in the same transaction as the change it tells of." actions={<CopyAs snippets={{ CLI: "gingham log\ngingham verify", curl: `curl ${origin()}/api/v1/events` }} />}>
       <Chain />
       <section className="card">
         <header className="card-head">

@@ -167,7 +167,7 @@ function snippets(name: string): Record<string, string> {
   const base = origin();
   return {
     CLI: `gingham show model ${name}`,
-    Python: `import gingham\n\nclient = gingham.Client("${base}")\nmodel = client.model("${name}")`,
+    Python: `import gingham\n\nclient = gingham.connect("${base}")\nmodel = client.models.get("${name}")\nprint(model.champion())`,
     SQL: `select event_time, prediction, label\nfrom "${name}".scored\norder by event_time desc\nlimit 100`,
     curl: `curl ${base}/api/v1/models/${name}`,
   };

@@ -15,7 +15,7 @@ export function ModelsPage() {
     <Page
       title="Models"
       lead="Each model is one file, its versions are immutable, its aliases move."
-      actions={<CopyAs snippets={{ CLI: "gingham ls models", curl: `curl ${origin()}/api/v1/models`, Python: `import gingham\n\nclient = gingham.Client("${origin()}")\nfor model in client.models():\n    print(model.name)` }} />}
+      actions={<CopyAs snippets={{ CLI: "gingham ls models", curl: `curl ${origin()}/api/v1/models`, Python: `import gingham\n\nclient = gingham.connect("${origin()}")\nfor model in client.models:\n    print(model.name, model.aliases)` }} />}
     >
       <section className="card">
         <Loaded

@@ -43,8 +43,8 @@ export function VersionPage() {
         <>
           <CopyAs
             snippets={{
-              CLI: `gingham show model ${model}@${number}`,
-              Python: `import gingham\n\nclient = gingham.Client("${origin()}")\nversion = client.model("${model}").version(${number})`,
+              CLI: `gingham show version ${model}@${number}\ngingham promote ${model}@${number} --alias champion --reason "…"`,
+              Python: `import gingham\n\nclient = gingham.connect("${origin()}")\nversion = client.models.get("${model}").version(${number})`,
               curl: `curl ${origin()}/api/v1/models/${model}/versions/${number}`,
             }}
           />

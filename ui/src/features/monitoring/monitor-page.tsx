@@ -31,7 +31,7 @@ export function MonitorPage() {
           <CopyAs
             snippets={{
               CLI: `gingham show monitor ${model}`,
-              Python: `import gingham\n\nclient = gingham.Client("${origin()}")\nmonitor = client.monitor("${model}")`,
+              Python: `import gingham\n\nclient = gingham.connect("${origin()}")\nfor alert in client.alerts.list(model="${model}"):\n    print(alert.title)`,
               SQL: `select date_trunc('week', event_time) as week,\n       avg(abs(prediction - label)) as mae\nfrom "${model}".scored\ngroup by week order by week`,
               curl: `curl ${origin()}/api/v1/monitors/${model}`,
             }}
@@ -57,7 +57,7 @@ export function MonitorPage() {
         isEmpty={(monitor) => monitor.windows.length === 0}
         empty={
           <div className="card">
-            <Empty title="No window yet" why="The first window is judged when it is over and its labels have had their time to arrive." snippet={`gingham evaluate ${model}`} />
+            <Empty title="No window yet" why="The first window is judged when it is over and its labels have had their time to arrive." snippet={`gingham watch ${model}`} />
           </div>
         }
       >

@@ -28,7 +28,7 @@ export function PredictionPage() {
       actions={
         <CopyAs
           snippets={{
-            CLI: `gingham show prediction ${id}`,
+            CLI: `gingham show prediction ${id}\ngingham lineage prediction:${id}`,
             SQL: `select *\nfrom ${query.data?.model ? `"${query.data.model}".` : ""}scored\nwhere prediction_id = '${id}'`,
             curl: `curl ${origin()}/api/v1/predictions/${id}`,
           }}

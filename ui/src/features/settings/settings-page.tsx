@@ -80,8 +80,7 @@ function TokenForm() {
         change(value.trim());
       }}
     >
-      <p className="muted">On this machine no token is needed. From elsewhere, every request carries one; it is kept for this tab only and gone when the tab is closed.</p>
-      <Snippet text="gingham token create --name my-browser" />
+      <p className="muted">On the server's own machine no token is needed. From elsewhere every request carries one; the one you enter here is kept for this tab only and gone when the tab is closed.</p>
       <div className="row">
         <input className="input" type="password" autoComplete="off" aria-label="Token" placeholder={kept ? "A token is in use" : "gng_…"} value={value} onChange={(event) => setValue(event.target.value)} />
         <button type="submit" className="button" disabled={!value.trim()}>

@@ -40,7 +40,7 @@ export function SqlPage() {
           Reads the archive: <code>predictions</code>, <code>labels</code> and <code>scored</code> of all models, or of one with its features as columns, such as <code>traffic.scored</code>.
         </>
       }
-      actions={<CopyAs snippets={{ CLI: `gingham sql "${text.replaceAll('"', '\\"')}"`, curl: `curl ${origin()}/api/v1/sql \\\n  -H "content-type: application/json" \\\n  -d '${JSON.stringify({ query: text.replaceAll("\n", " "), limit: 1000 }).replaceAll("'", "'\\''")}'`, Python: `import gingham\n\nclient = gingham.Client("${origin()}")\nrows = client.sql("""\n${text}\n""")` }} />}
+      actions={<CopyAs snippets={{ CLI: `gingham sql "${text.replaceAll('"', '\\"')}"`, curl: `curl ${origin()}/api/v1/sql \\\n  -H "content-type: application/json" \\\n  -d '${JSON.stringify({ query: text.replaceAll("\n", " "), limit: 1000 }).replaceAll("'", "'\\''")}'`, Python: `import gingham\n\nclient = gingham.connect("${origin()}")\nrows = client.sql("""\n${text}\n""")` }} />}
     >
       <section className="card">
         <textarea className="sql-editor" aria-label="SQL" spellCheck={false} value={text} onChange={(event) => setText(event.target.value)} onKeyDown={press} />
