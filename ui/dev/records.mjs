@@ -176,7 +176,7 @@ export function lineage(object) {
     { id: `dataset:traffic@${version}`, kind: "dataset_version", title: `traffic v${version}`, detail: "33,950 rows", link: `/data/traffic?version=${version}` },
     { id: `pipeline_run:${hex(200 + version)}`, kind: "pipeline_run", title: "pipeline run", detail: "retrained by alert", link: `/pipelines/${hex(200 + version)}` },
     { id: `run:${hex(100 + version)}`, kind: "run", title: `boosted-${version}`, detail: "MAE 229.3", link: `/runs/${hex(100 + version)}` },
-    { id: `model:traffic@${version}`, kind: "model_version", title: `traffic v${version}`, detail: "champion", link: `/models/traffic/versions/${version}` },
+    { id: `version:traffic@${version}`, kind: "version", title: `traffic v${version}`, detail: "champion", link: `/models/traffic/versions/${version}` },
     { id: "deployment:traffic", kind: "deployment", title: "traffic", detail: "serves v4", link: "/deployments/traffic" },
   ];
   const edges = [

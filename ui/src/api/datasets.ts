@@ -70,20 +70,11 @@ export const previewQuery = (name: string, number: number | undefined) =>
     enabled: number !== undefined,
   });
 
-/** The newest verdict on each version of a dataset, by the version's number. */
-export const datasetVerdictsQuery = (name: string) =>
+/** The newest verdict on one version of a dataset; null when no check has looked at it. */
+export const verdictQuery = (dataset: string, number: number) =>
   queryOptions({
-    queryKey: ["verdicts", "dataset", name],
-    queryFn: async ({ signal }) => {
-      const verdicts = items(await get<Page<Verdict>>("/verdicts", { limit: 200 }, signal));
-      const newest = new Map<number, Verdict>();
-      for (const verdict of verdicts) {
-        const [head, number] = verdict.object.split("@");
-        const known = newest.get(Number(number));
-        if (head?.endsWith(`:${name}`) && (!known || (verdict.created_at ?? "") > (known.created_at ?? ""))) newest.set(Number(number), verdict);
-      }
-      return newest;
-    },
+    queryKey: ["verdicts", dataset, number],
+    queryFn: async ({ signal }) => items(await get<Page<Verdict>>("/verdicts", { object: `dataset:${dataset}@${number}`, limit: 1 }, signal))[0] ?? null,
   });
 
 export function schemaColumns(version: DatasetVersion | undefined): SchemaColumn[] {

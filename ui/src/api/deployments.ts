@@ -17,6 +17,7 @@ export type DeploymentSummary = {
 
 export type Deployment = DeploymentSummary & {
   previous_version?: number | null;
+  message?: string | null;
   endpoint?: string;
   signature?: Signature;
   history?: { version: number; at: string; reason?: string }[];

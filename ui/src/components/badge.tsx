@@ -48,6 +48,8 @@ const STATES: Record<string, [Tone, LucideIcon]> = {
   draining: ["info", LoaderCircle],
   scheduled: ["info", Hourglass],
   queued: ["plain", Hourglass],
+  waiting: ["plain", Hourglass],
+  stopped: ["plain", Minus],
   pending: ["warn", Hourglass],
   cached: ["plain", RefreshCw],
   skipped: ["plain", Minus],

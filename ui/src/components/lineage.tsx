@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { lineageQuery, type Lineage, type LineageNode } from "~/api/predictions.ts";
-import { objectLink } from "~/api/objects.ts";
+import { objectLink, shortName } from "~/api/objects.ts";
 import { words } from "~/lib/format.ts";
 import { layOut, NODE_HEIGHT, NODE_WIDTH } from "./lineage-layout.ts";
 import { To } from "./link.tsx";
@@ -52,11 +52,11 @@ function Node({ node, x, y, self }: { node: LineageNode; x: number; y: number; s
         {words(node.kind)}
       </text>
       <text x="10" y="32">
-        {clip(node.title, 21)}
+        {clip(shortName(node.title), 21)}
       </text>
       {node.detail && (
         <text className="kind" x="10" y="47">
-          {clip(node.detail, 25)}
+          {clip(node.detail.replaceAll(/T[\d:.]+Z/g, ""), 25)}
         </text>
       )}
     </g>

@@ -1,6 +1,6 @@
 /** One dataset: its versions, what the checks said, what the rows look like. */
 import { useQuery } from "@tanstack/react-query";
-import { datasetQuery, datasetVerdictsQuery, datasetVersionsQuery, schemaColumns, type DatasetVersion } from "~/api/datasets.ts";
+import { datasetQuery, datasetVersionsQuery, schemaColumns, verdictQuery, type DatasetVersion } from "~/api/datasets.ts";
 import { actorName } from "~/api/objects.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
@@ -51,9 +51,9 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
   const [view, setView] = useView();
   const newestFirst = versions.toSorted((a, b) => b.number - a.number);
   const chosen = newestFirst.find((version) => String(version.number) === view["version"]) ?? newestFirst[0];
-  const verdicts = useQuery(datasetVerdictsQuery(name));
+  const verdicts = useQuery({ ...verdictQuery(name, chosen?.number ?? 0), enabled: chosen !== undefined });
   if (!chosen) return null;
-  const verdict = verdicts.data?.get(chosen.number);
+  const verdict = verdicts.data ?? undefined;
   const columns: Column<DatasetVersion>[] = [
     {
       key: "number",
@@ -67,7 +67,7 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
     { key: "total", title: "Rows", num: true, cell: (version) => count(version.rows_total) },
     { key: "added", title: "Added", num: true, cell: (version) => (version.rows_added === undefined ? "–" : `+${count(version.rows_added)}`) },
     { key: "range", title: "Covers", cell: (version) => <span className="nowrap">{range(version)}</span> },
-    { key: "verdict", title: "Checks", cell: (version) => <OutcomeOf outcome={verdicts.data?.get(version.number)?.outcome} /> },
+    { key: "verdict", title: "Checks", cell: (version) => <OutcomeOf dataset={name} number={version.number} /> },
     { key: "actor", title: "By", cell: (version) => actorName(version.actor) },
     { key: "created", title: "Made", num: true, cell: (version) => <When at={version.created_at} /> },
   ];
@@ -92,8 +92,8 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
             <Table label="Versions" columns={columns} rows={newestFirst} rowKey={(version) => String(version.number)} href={(version) => `/data/${encodeURIComponent(name)}?version=${version.number}`} selected={(version) => version === chosen} />
           </Card>
           <Card title={`What the checks said of v${chosen.number}`} hint={verdict?.summary} flush>
-            <Loaded query={verdicts} isEmpty={(all) => !all.has(chosen.number)} empty={<Empty title="Not checked" why="The checks of a model's file are run on each version that it reads." />}>
-              {() => (verdict ? <VerdictView verdict={verdict} /> : null)}
+            <Loaded query={verdicts} isEmpty={(found) => found === null} empty={<Empty title="Not checked" why="The checks of a model's file are run on each version that it reads." />}>
+              {(found) => (found ? <VerdictView verdict={found} /> : null)}
             </Loaded>
           </Card>
         </div>
@@ -131,6 +131,7 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
   );
 }
 
-function OutcomeOf({ outcome }: { outcome: string | undefined }) {
+function OutcomeOf({ dataset, number }: { dataset: string; number: number }) {
+  const outcome = useQuery(verdictQuery(dataset, number)).data?.outcome;
   return outcome ? <Badge state={outcome} /> : <span className="faint">–</span>;
 }

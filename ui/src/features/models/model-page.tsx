@@ -113,7 +113,7 @@ function Body({ name, model }: { name: string; model: Model }) {
       </div>
       {champion && (
         <Card title="Lineage" hint={`of version ${champion.version}`} flush>
-          <LineageStrip object={`model:${name}@${champion.version}`} />
+          <LineageStrip object={`version:${name}@${champion.version}`} />
         </Card>
       )}
     </>

@@ -135,7 +135,7 @@ function Body({ version }: { version: Version }) {
         </div>
       </div>
       <Card title="Lineage" flush>
-        <LineageStrip object={`model:${version.model}@${version.number}`} />
+        <LineageStrip object={`version:${version.model}@${version.number}`} />
       </Card>
     </>
   );

@@ -10,7 +10,7 @@ import { CopyAs, origin } from "~/components/snippet.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
 import { Table, type Column } from "~/components/table.tsx";
 import { When } from "~/components/when.tsx";
-import { cell, count, duration, seconds, shortDigest } from "~/lib/view-text.ts";
+import { cell, count, duration, figure, seconds, shortDigest } from "~/lib/view-text.ts";
 import { usePart } from "~/lib/view.ts";
 
 export function PipelinePage() {
@@ -73,10 +73,13 @@ function Body({ run }: { run: PipelineRun }) {
 
 function outputs(step: Step): string {
   const value = step.outputs;
-  if (!value || typeof value !== "object") return cell(value);
-  if (Array.isArray(value)) return value.map(cell).join(", ");
+  if (!value || typeof value !== "object" || Array.isArray(value)) return cell(value);
   return Object.entries(value)
-    .map(([name, each]) => `${name} ${cell(each)}`)
+    .flatMap(([name, each]) => {
+      if (each === null || Array.isArray(each)) return [];
+      if (typeof each === "object") return typeof each["mae"] === "number" ? [`${name} MAE ${figure(each["mae"])}`] : [];
+      return [`${name} ${typeof each === "string" && /^[0-9a-f]{64}$/.test(each) ? `${each.slice(0, 8)}…` : typeof each === "number" ? count(each) : cell(each)}`];
+    })
     .join(", ");
 }
 
