@@ -10,7 +10,7 @@ async fn fill(db: &Db, entries: usize) {
                 let object = ObjectRef::new(if number % 2 == 0 { "even" } else { "odd" }, number.to_string());
                 let event =
                     NewEvent::new("number.counted", &Actor::named("tester"), object, format!("{number}"))
-                        .with(serde_json::json!({"number": number, "text": "naïve — ok", "real": 0.1}));
+                        .with(serde_json::json!({"number": number, "text": "naïve — ok", "real": 228.04999999999995, "other": 0.1}));
                 tx.append_event(event).await?;
                 Ok::<_, Error>(())
             })
