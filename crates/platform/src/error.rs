@@ -128,6 +128,8 @@ errors! {
     Pipelines(pipelines::Error),
     /// Engines.
     Inference(inference::Error),
+    /// Deployments.
+    Serving(serving::Error),
     /// Monitoring and alerts.
     Monitoring(monitoring::Error),
     /// People and tokens.

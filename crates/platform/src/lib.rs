@@ -9,6 +9,7 @@
 )]
 
 mod birth;
+mod deploy;
 mod error;
 mod jobs;
 mod labels;
@@ -17,15 +18,18 @@ mod models;
 mod open;
 mod plan;
 mod push;
-pub mod rows;
+mod rows;
 mod search;
+mod served;
 pub mod spec;
 mod specs;
 mod sql;
 mod status;
 mod train;
 mod watch;
+pub mod worker;
 
+pub use deploy::DeploymentView;
 pub use error::Error;
 pub use labels::{LabelsTaken, NewLabel};
 pub use lineage::{Edge, Lineage, Node};

@@ -11,9 +11,11 @@ use base::{Clock, SystemClock};
 use db::Db;
 use monitoring::Reference;
 use pipelines::ChildSpec;
+use serving::Serving;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
+use crate::served::ArchiveSink;
 use crate::{Error, specs};
 
 /// Where everything is kept.
@@ -56,12 +58,15 @@ pub struct Platform {
     pub artifacts: Artifacts,
     /// Predictions and labels.
     pub archive: Arc<Archive>,
+    /// What is served.
+    pub serving: Arc<Serving>,
     /// The folder.
     pub folder: PathBuf,
     pub(crate) worker: Worker,
     pub(crate) references: Mutex<HashMap<(String, i64), Arc<Reference>>>,
     pub(crate) pushing: Mutex<()>,
     pub(crate) watching: Mutex<()>,
+    pub(crate) deploying: Mutex<()>,
 }
 
 impl Platform {
@@ -79,17 +84,23 @@ impl Platform {
         let db = Db::open(&database).await?;
         let artifacts = Artifacts::open(&ArtifactsConfig::at(store)).await?;
         let archive = Arc::new(Archive::open(ArchiveOptions::new(folder.join("archive"))).await?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sink = Arc::new(ArchiveSink::new(Arc::clone(&archive)));
+        let serving = Arc::new(Serving::new(sink, Arc::clone(&clock)));
         let platform = Arc::new(Self {
             db,
-            clock: Arc::new(SystemClock),
+            clock,
             artifacts,
             archive,
+            serving,
             folder,
             worker: options.worker,
             references: Mutex::default(),
             pushing: Mutex::new(()),
             watching: Mutex::new(()),
+            deploying: Mutex::new(()),
         });
+        platform.restore_deployments().await?;
         Ok(platform)
     }
 

@@ -95,6 +95,7 @@ impl Platform {
                 })
             })
             .await?;
+        self.follow_alias(&spec).await?;
         Ok(plan)
     }
 }

@@ -7,7 +7,10 @@ use crate::Error;
 use crate::spec::PipelineSpec;
 
 /// The columns that a signature asks for, as an engine takes them: NaN for missing numbers.
-pub fn columns_of(signature: &Signature, table: &Table) -> Result<Vec<(String, Input)>, tables::Error> {
+pub(crate) fn columns_of(
+    signature: &Signature,
+    table: &Table,
+) -> Result<Vec<(String, Input)>, tables::Error> {
     signature
         .inputs
         .iter()
@@ -22,7 +25,7 @@ pub fn columns_of(signature: &Signature, table: &Table) -> Result<Vec<(String, I
 }
 
 /// The column that a signature's model predicts; NaN where it is missing.
-pub fn target_of(signature: &Signature, table: &Table) -> Result<Vec<f64>, tables::Error> {
+pub(crate) fn target_of(signature: &Signature, table: &Table) -> Result<Vec<f64>, tables::Error> {
     table.numbers(&signature.output.name).map(or_nan)
 }
 

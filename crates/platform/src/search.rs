@@ -50,6 +50,19 @@ impl Platform {
                 hit("dataset", &dataset.name, &dataset.description, format!("/data/{}", dataset.name))
             }),
         ));
+        let deployments = self.deployments().await?;
+        hits.extend(fitting(
+            &words,
+            deployments.iter().map(|view| {
+                let deployment = &view.deployment;
+                hit(
+                    "deployment",
+                    &deployment.name,
+                    &format!("serves {}", deployment.model),
+                    format!("/deployments/{}", deployment.name),
+                )
+            }),
+        ));
         let alerts = monitoring::store::list_alerts(
             &mut self.db.read().await?,
             &monitoring::store::AlertFilter::default(),

@@ -7,7 +7,7 @@ use monitoring::{Alert, AlertState};
 use pipelines::{JobFilter, JobState, jobs};
 use serde::Serialize;
 
-use crate::{Error, ModelSummary, Platform};
+use crate::{DeploymentView, Error, ModelSummary, Platform};
 
 const MODELS: usize = 100;
 const EVENTS: usize = 15;
@@ -39,6 +39,8 @@ pub struct Status {
     pub needs_attention: Vec<Attention>,
     /// The models.
     pub models: Vec<ModelSummary>,
+    /// The deployments.
+    pub deployments: Vec<DeploymentView>,
     /// How many alerts need an act.
     pub alerts_firing: usize,
     /// How many jobs wait or are under way.
@@ -62,6 +64,7 @@ impl Platform {
             alerts_firing: alerts.len(),
             needs_attention,
             models,
+            deployments: self.deployments().await?,
             jobs_running: jobs::count_active(&mut self.db.read().await?).await?,
             recent_events: self.db.events(&newest, EVENTS).await?,
         })

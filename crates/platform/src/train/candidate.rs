@@ -13,7 +13,7 @@ use training::worker::{Done, Job, Message};
 
 use super::params;
 use super::prepare::Prepared;
-use super::steps::{Pipeline, StepResult, digest_in, is_kept, parts};
+use super::steps::{Pipeline, StepResult, digest_in, parts};
 use crate::spec::Candidate;
 use crate::{Error, Platform};
 
@@ -54,8 +54,7 @@ pub(super) async fn train(
         ]),
     );
     let work = || run(pipeline, rows, candidate, span);
-    let done =
-        pipeline.step(&step, key, async |outputs| is_kept(platform, outputs, "model").await, work).await?;
+    let done = pipeline.step(&step, key, Some("model"), work).await?;
     let digest = digest_in(&done.outputs, "model")?;
     let engine = platform.engine(digest).await?;
     let importance = done.outputs.get("importance").cloned().unwrap_or_default();

@@ -53,30 +53,24 @@ pub(super) async fn evaluate(
     let mut judged: Vec<(Trained, Score)> = Vec::with_capacity(trained.len());
     let mut champion_score = None;
     pipeline
-        .step(
-            "evaluate",
-            key,
-            async |_| false,
-            || async {
-                for trained in trained {
-                    let score = score(&trained.engine, rows)?;
-                    log_metrics(platform, &trained.run, &score.metrics).await?;
-                    judged.push((trained, score));
-                }
-                if let Some((version, engine)) = champion {
-                    let score = score(&engine, rows)?;
-                    champion_score = Some((version, score));
-                }
-                let outputs = judged
-                    .iter()
-                    .map(|(trained, score)| (trained.candidate.id.clone(), json!(score.metrics)));
-                Ok(StepResult {
-                    outputs: outputs.collect::<serde_json::Map<_, _>>().into(),
-                    tracked: None,
-                    message: format!("{} rows that nobody was trained on", rows.evaluation.row_count()),
-                })
-            },
-        )
+        .step("evaluate", key, None, || async {
+            for trained in trained {
+                let score = score(&trained.engine, rows)?;
+                log_metrics(platform, &trained.run, &score.metrics).await?;
+                judged.push((trained, score));
+            }
+            if let Some((version, engine)) = champion {
+                let score = score(&engine, rows)?;
+                champion_score = Some((version, score));
+            }
+            let outputs =
+                judged.iter().map(|(trained, score)| (trained.candidate.id.clone(), json!(score.metrics)));
+            Ok(StepResult {
+                outputs: outputs.collect::<serde_json::Map<_, _>>().into(),
+                tracked: None,
+                message: format!("{} rows that nobody was trained on", rows.evaluation.row_count()),
+            })
+        })
         .await?;
     let best = best_of(&judged, metric)?;
     Ok(Judged { candidates: judged, champion: champion_score, best })

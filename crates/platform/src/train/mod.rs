@@ -74,6 +74,7 @@ impl Platform {
             .finish(walked.as_ref().map(|outcome| outcome.decision.clone()).map_err(ToString::to_string))
             .await?;
         let outcome = walked?;
+        self.follow_alias(&pipeline.applied.spec).await?;
         Ok(outcome)
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use tables::{Query, Table};
 
 use super::params;
-use super::steps::{Pipeline, StepResult, digest_in, is_kept, parts};
+use super::steps::{Pipeline, StepResult, digest_in, parts};
 use crate::rows::{RowRange, range_of, signature_of, split_at, with_target};
 use crate::{Error, Platform};
 
@@ -97,9 +97,7 @@ impl Platform {
                 ),
             })
         };
-        let done = pipeline
-            .step("prepare", key, async |outputs| is_kept(self, outputs, "table").await, work)
-            .await?;
+        let done = pipeline.step("prepare", key, Some("table"), work).await?;
         let digest = digest_in(&done.outputs, "table")?;
         Ok(Kept { table: self.stored_table(digest).await?, digest })
     }

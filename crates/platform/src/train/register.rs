@@ -32,21 +32,16 @@ pub(super) async fn register(
     let key = parts("register".to_owned(), [("model", best.digest)], params([("run", json!(pipeline.run))]));
     let mut outcome = None;
     pipeline
-        .step(
-            "register",
-            key,
-            async |_| false,
-            || async {
-                let done = write(pipeline, &judged, new, rules).await?;
-                let result = StepResult {
-                    outputs: json!({ "version": done.version, "promoted": done.promoted }),
-                    tracked: Some(best.run.clone()),
-                    message: format!("version {}: {}", done.version, done.decision),
-                };
-                outcome = Some(TrainOutcome { candidate: best.candidate.id.clone(), ..done });
-                Ok(result)
-            },
-        )
+        .step("register", key, None, || async {
+            let done = write(pipeline, &judged, new, rules).await?;
+            let result = StepResult {
+                outputs: json!({ "version": done.version, "promoted": done.promoted }),
+                tracked: Some(best.run.clone()),
+                message: format!("version {}: {}", done.version, done.decision),
+            };
+            outcome = Some(TrainOutcome { candidate: best.candidate.id.clone(), ..done });
+            Ok(result)
+        })
         .await?;
     outcome.ok_or_else(|| Error::Stored { what: "outcome", cause: "the step gave none".to_owned() })
 }

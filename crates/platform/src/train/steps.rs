@@ -58,12 +58,13 @@ impl<'a> Pipeline<'a> {
         Report::clone(&self.report)
     }
 
-    /// Gives what the step gave when it last ran with the same parts, or runs it.
+    /// Gives what the step gave when it last ran with the same parts, or runs it. `kept` names the output
+    /// whose artifact must still be there; a step without one runs each time.
     pub(super) async fn step<F, Work>(
         &self,
         name: &str,
         parts: StepParts,
-        still_there: impl AsyncFn(&Value) -> bool,
+        kept: Option<&str>,
         work: F,
     ) -> Result<StepResult, Error>
     where
@@ -71,8 +72,8 @@ impl<'a> Pipeline<'a> {
         Work: Future<Output = Result<StepResult, Error>>,
     {
         let cached = runs::find_cached(&mut self.platform.db.read().await?, parts.key()).await?;
-        if let Some(cached) = cached
-            && still_there(&cached.outputs).await
+        if let (Some(cached), Some(kept)) = (cached, kept)
+            && is_kept(self.platform, &cached.outputs, kept).await
         {
             let (run, name, now) = (self.run.clone(), name.to_owned(), self.platform.clock.now());
             let result = StepResult {
@@ -163,7 +164,7 @@ pub(super) fn digest_in(outputs: &Value, name: &str) -> Result<Digest, Error> {
 }
 
 /// Whether the artifact under `name` is still there.
-pub(super) async fn is_kept(platform: &Platform, outputs: &Value, name: &str) -> bool {
+async fn is_kept(platform: &Platform, outputs: &Value, name: &str) -> bool {
     match digest_in(outputs, name) {
         Ok(digest) => matches!(platform.artifacts.find_blob(digest).await, Ok(Some(_))),
         Err(_) => false,

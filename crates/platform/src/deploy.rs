@@ -1,0 +1,227 @@
+//! Deployments follow their alias: a version that takes it is loaded, warmed and swapped in.
+
+use std::sync::Arc;
+
+use base::{Actor, PageRequest, Timestamp};
+use registry::{Pointer, Version};
+use serde::Serialize;
+use serde_json::Value;
+use serving::store::{self, Answered, Deployment, NewDeployment};
+use serving::{LatencyMs, Offer, Settings};
+use tables::{Column, ColumnType};
+
+use crate::served::ServedEngine;
+use crate::spec::Spec;
+use crate::{Error, Platform, specs};
+
+const MOST_DEPLOYMENTS: usize = 1_000;
+const HISTORY: usize = 50;
+
+/// A deployment as people look at it.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeploymentView {
+    /// What is stored of it.
+    #[serde(flatten)]
+    pub deployment: Deployment,
+    /// Requests since the server started.
+    pub requests_total: u64,
+    /// Rows answered since the server started.
+    pub rows_total: u64,
+    /// Requests that failed since the server started, whoever was at fault.
+    pub errors_total: u64,
+    /// How long answers took.
+    pub latency_ms: LatencyMs,
+    /// Where it is asked.
+    pub endpoint: String,
+    /// What it takes and gives.
+    pub signature: Option<Value>,
+    /// Which versions answered, newest first, and why they changed; lists leave it out.
+    pub history: Vec<Answered>,
+}
+
+impl Platform {
+    /// Moves an alias to a version by hand, and the deployments that follow it.
+    ///
+    /// # Errors
+    /// When the alias does not point where `expected` says, or there is no such version; nothing moves then.
+    pub async fn promote(
+        &self,
+        change: registry::AliasChange,
+        actor: &Actor,
+    ) -> Result<registry::AliasMove, Error> {
+        let model = change.model.clone();
+        let (actor, now) = (actor.clone(), self.clock.now());
+        let moved: Result<_, registry::Error> = self
+            .db
+            .write(move |tx| Box::pin(async move { registry::set_alias(tx, &change, &actor, now).await }))
+            .await;
+        let moved = moved?;
+        if let Some(applied) = specs::find(&mut self.db.read().await?, &model).await? {
+            self.follow_alias(&applied.spec).await?;
+        }
+        Ok(moved)
+    }
+
+    /// All deployments.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn deployments(&self) -> Result<Vec<DeploymentView>, Error> {
+        let page = PageRequest::first(MOST_DEPLOYMENTS);
+        let stored = store::list_deployments(&mut self.db.read().await?, None, &page).await?;
+        Ok(stored.items.into_iter().map(|deployment| self.view_of(deployment, Vec::new())).collect())
+    }
+
+    /// One deployment with its history.
+    ///
+    /// # Errors
+    /// When there is no such deployment.
+    pub async fn deployment(&self, name: &str) -> Result<DeploymentView, Error> {
+        let mut read = self.db.read().await?;
+        let deployment = store::get_deployment(&mut read, name).await?;
+        let history = store::history(&mut read, name, HISTORY).await?;
+        Ok(self.view_of(deployment, history))
+    }
+
+    fn view_of(&self, deployment: Deployment, history: Vec<Answered>) -> DeploymentView {
+        let described = self.serving.describe(&deployment.name).ok();
+        let stats = described.as_ref().map(|described| described.stats.clone()).unwrap_or_default();
+        let signature =
+            described.and_then(|described| serde_json::to_value(described.current.engine.signature()).ok());
+        DeploymentView {
+            endpoint: format!("/v2/models/{}/infer", deployment.name),
+            deployment,
+            requests_total: stats.requests_total,
+            rows_total: stats.rows_total,
+            errors_total: stats.errors_total,
+            latency_ms: stats.latency_ms,
+            signature,
+            history,
+        }
+    }
+
+    /// Puts the version that the deployment's alias points at into service, if it is not there already.
+    pub(crate) async fn follow_alias(&self, spec: &Spec) -> Result<(), Error> {
+        let Some(wanted) = &spec.deployment else { return Ok(()) };
+        let _turn = self.deploying.lock().await;
+        let new = NewDeployment {
+            name: wanted.name.clone(),
+            project: spec.project.clone(),
+            model: spec.model.clone(),
+            alias: Some(wanted.alias.clone()),
+            settings: Settings::default(),
+        };
+        let now = self.clock.now();
+        let put: Result<_, serving::Error> = self
+            .db
+            .write(move |tx| {
+                Box::pin(
+                    async move { store::put_deployment(tx, &new, &Actor::platform("deploy"), now).await },
+                )
+            })
+            .await;
+        put?;
+        let mut read = self.db.read().await?;
+        let model = registry::get_model(&mut read, &spec.model).await?;
+        let Some(alias) = model.aliases.iter().find(|alias| alias.alias == wanted.alias) else {
+            return Ok(());
+        };
+        let version = registry::resolve(&mut read, &spec.model, &Pointer::Number(alias.version)).await?;
+        drop(read);
+        self.serve(&wanted.name, &wanted.alias, &version, &alias.reason, now).await
+    }
+
+    async fn serve(
+        &self,
+        deployment: &str,
+        alias: &str,
+        version: &Version,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let serves = self
+            .serving
+            .describe(deployment)
+            .ok()
+            .map(|described| (described.current.model.to_string(), described.current.version));
+        if serves == Some((version.model.clone(), version.number)) {
+            return Ok(());
+        }
+        let not_servable = |reason: &str| Error::NotServable {
+            model: version.model.clone(),
+            version: version.number,
+            reason: reason.to_owned(),
+        };
+        let digest = version
+            .digest
+            .ok_or_else(|| not_servable("it has no model file of a kind that is served here"))?;
+        let engine = self.engine(digest).await?;
+        let features: Vec<Column> = engine
+            .signature()
+            .inputs
+            .iter()
+            .map(|field| {
+                let kind = match field.kind {
+                    inference::FeatureKind::Number => ColumnType::Real,
+                    inference::FeatureKind::Category => ColumnType::Text,
+                };
+                Column::new(&field.name, kind)
+            })
+            .collect();
+        self.archive.declare(&version.model, &features, ColumnType::Real).await?;
+        self.serving
+            .deploy(Offer {
+                deployment: deployment.to_owned(),
+                model: version.model.clone(),
+                version: version.number,
+                alias: Some(alias.to_owned()),
+                engine: Arc::new(ServedEngine::new(engine)),
+                warm_up: None,
+                settings: Settings::default(),
+            })
+            .await?;
+        tracing::info!(
+            deployment.name = deployment,
+            "`{deployment}` serves version {} of `{}`",
+            version.number,
+            version.model
+        );
+        let (name, number, reason) = (deployment.to_owned(), version.number, reason.to_owned());
+        let recorded: Result<(), serving::Error> = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let actor = Actor::platform("deploy");
+                    store::record_version(tx, &name, number, &reason, &actor, now).await.map(drop)
+                })
+            })
+            .await;
+        Ok(recorded?)
+    }
+
+    /// Puts back into service what was served when the server stopped. What cannot be served is said
+    /// on its deployment, and does not keep the others from coming back.
+    pub(crate) async fn restore_deployments(&self) -> Result<(), Error> {
+        let applied = specs::all(&mut self.db.read().await?).await?;
+        for applied in applied {
+            let Some(wanted) = applied.spec.deployment.clone() else { continue };
+            if let Err(error) = self.follow_alias(&applied.spec).await {
+                tracing::error!(deployment.name = %wanted.name, %error, "`{}` cannot be served", wanted.name);
+                let (message, now) = (error.to_string(), self.clock.now());
+                let told: Result<(), serving::Error> = self
+                    .db
+                    .write(move |tx| {
+                        Box::pin(async move {
+                            let actor = Actor::platform("deploy");
+                            store::set_state(tx, &wanted.name, store::State::Failed, &message, &actor, now)
+                                .await
+                                .map(drop)
+                        })
+                    })
+                    .await;
+                told?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! Use cases on real rows, with real processes for training.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod harness;
+mod pushing;
+mod training;
