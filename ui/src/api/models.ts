@@ -57,7 +57,7 @@ export type Version = {
   reference_profile?: Json;
 };
 
-export type Model = Omit<ModelSummary, "aliases"> & { spec?: Json; aliases?: Alias[] | Record<string, number>; versions?: Version[] };
+export type Model = Omit<ModelSummary, "aliases"> & { spec?: Json; spec_yaml?: string | null; revision?: number | null; aliases?: Alias[] | Record<string, number>; versions?: Version[] };
 
 export type PromotionEvent = {
   decision?: string;

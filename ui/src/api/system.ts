@@ -2,7 +2,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, items, type Page } from "./client.ts";
 import type { Actor, Json, ObjectRef, Severity } from "./objects.ts";
-import type { DeploymentSummary } from "./deployments.ts";
 import type { ModelSummary } from "./models.ts";
 
 export type Info = {
@@ -39,7 +38,6 @@ export type Event = {
 export type Status = {
   needs_attention: Attention[];
   models: ModelSummary[];
-  deployments: DeploymentSummary[];
   alerts_firing: number;
   jobs_running: number;
   recent_events: Event[];

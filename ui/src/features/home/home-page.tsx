@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { CircleCheck } from "lucide-react";
 import { actorName, objectLink, shortName } from "~/api/objects.ts";
+import { deploymentsQuery, type DeploymentSummary } from "~/api/deployments.ts";
 import { alertsQuery, metricName, monitorQuery } from "~/api/monitoring.ts";
 import { jobsQuery, type Job } from "~/api/jobs.ts";
 import { statusQuery, type Attention, type Event, type Status } from "~/api/system.ts";
@@ -18,8 +19,9 @@ import { count, figure, milliseconds, plural, sentence, words } from "~/lib/view
 
 export function HomePage() {
   const query = useQuery(statusQuery);
+  const deployments = useQuery(deploymentsQuery).data;
   return (
-    <Page title="Home" lead={query.data && summary(query.data)}>
+    <Page title="Home" lead={query.data && summary(query.data, deployments ?? [])}>
       <Loaded
         query={query}
         skeleton={
@@ -34,22 +36,22 @@ export function HomePage() {
           </div>
         }
       >
-        {(status) => <Board status={status} />}
+        {(status) => <Board status={status} deployments={deployments ?? []} />}
       </Loaded>
     </Page>
   );
 }
 
-function summary(status: Status): string {
+function summary(status: Status, deployments: readonly DeploymentSummary[]): string {
   const needs = status.needs_attention.length;
   const head = needs === 0 ? "Nothing needs you." : `${plural(needs, "thing needs", "things need")} you.`;
-  return `${head} ${plural(status.models.length, "model")}, ${plural(status.deployments.length, "deployment")}, ${plural(status.jobs_running, "job")} running.`;
+  return `${head} ${plural(status.models.length, "model")}, ${plural(deployments.length, "deployment")}, ${plural(status.jobs_running, "job")} running.`;
 }
 
-function Board({ status }: { status: Status }) {
+function Board({ status, deployments }: { status: Status; deployments: readonly DeploymentSummary[] }) {
   const watched = status.models.filter((model) => model.deployment).toSorted((a, b) => (b.alerts_firing ?? 0) - (a.alerts_firing ?? 0))[0];
-  const requests = status.deployments.reduce((sum, each) => sum + (each.requests_total ?? 0), 0);
-  const errors = status.deployments.reduce((sum, each) => sum + (each.errors_total ?? 0), 0);
+  const requests = deployments.reduce((sum, each) => sum + (each.requests_total ?? 0), 0);
+  const errors = deployments.reduce((sum, each) => sum + (each.errors_total ?? 0), 0);
   return (
     <>
       <Stats>
@@ -76,7 +78,7 @@ function Board({ status }: { status: Status }) {
         <div className="c4 stack">
           <Card title="Deployments" flush>
             <ul className="list">
-              {status.deployments.map((each) => (
+              {deployments.map((each) => (
                 <li key={each.name}>
                   <To to={`/deployments/${encodeURIComponent(each.name)}`} className="list-row">
                     <StateIcon state={each.state} />
@@ -94,7 +96,7 @@ function Board({ status }: { status: Status }) {
                   </To>
                 </li>
               ))}
-              {status.deployments.length === 0 && <li className="list-row muted">No deployment yet: a promoted version is served under the name that its file gives.</li>}
+              {deployments.length === 0 && <li className="list-row muted">No deployment yet: a promoted version is served under the name that its file gives.</li>}
             </ul>
           </Card>
           <Jobs />

@@ -10,7 +10,7 @@ import { LineageStrip } from "~/components/lineage.tsx";
 import { To } from "~/components/link.tsx";
 import { Prose } from "~/components/prose.tsx";
 import { Page } from "~/components/page.tsx";
-import { CopyAs, origin } from "~/components/snippet.tsx";
+import { CopyAs, CopyButton, origin } from "~/components/snippet.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
 import { say } from "~/components/toast.tsx";
 import { When } from "~/components/when.tsx";
@@ -102,11 +102,9 @@ function Body({ name, model }: { name: string; model: Model }) {
               ]}
             />
           </Card>
-          {model.spec !== undefined && model.spec !== null && (
-            <Card title="gingham.yaml" hint="as applied">
-              <pre className="json" style={{ maxHeight: 420, overflow: "auto" }}>
-                {toYaml(model.spec)}
-              </pre>
+          {(model.spec_yaml || model.spec) && (
+            <Card title="gingham.yaml" hint={model.revision ? `revision ${model.revision}` : "as applied"} tools={<CopyButton text={model.spec_yaml ?? toYaml(model.spec ?? null)} label="Copy the file" />}>
+              <pre className="file">{model.spec_yaml ?? toYaml(model.spec ?? null)}</pre>
             </Card>
           )}
         </div>
