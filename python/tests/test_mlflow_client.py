@@ -271,7 +271,12 @@ def test_a_model_goes_up_is_registered_and_predicts_the_same(
     with mlflow.start_run(experiment_id=experiment) as active:
         signature = mlflow.models.infer_signature(rows, expected)
         logged = mlflow.sklearn.log_model(
-            model, name="model", signature=signature, input_example=rows.head(2), registered_model_name=name
+            model,
+            name="model",
+            signature=signature,
+            input_example=rows.head(2),
+            registered_model_name=name,
+            serialization_format="cloudpickle",
         )
         mlflow.log_metric("mae", 0.25, model_id=logged.model_id)
     assert tracking.get_logged_model(logged.model_id).status == "READY"
