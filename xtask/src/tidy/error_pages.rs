@@ -37,6 +37,9 @@ fn codes_of(text: &str) -> Vec<&str> {
         let body = body.get(..body.find("\n    }").unwrap_or(body.len())).unwrap_or_default();
         codes.extend(body.split('"').skip(1).step_by(2).filter(|word| is_code(word)));
     }
+    codes.extend(
+        text.split("code: \"").skip(1).filter_map(|rest| rest.split('"').next()).filter(|word| is_code(word)),
+    );
     // What the server refuses by itself: which of the words of the call is the code.
     for (call, place) in [("Problem::invalid(", 0), ("Problem::new(", 0), ("Problem::not_found(", 1)] {
         for (start, _) in text.match_indices(call) {
