@@ -91,6 +91,19 @@ export function items<T>(body: Page<T> | T[] | { [key: string]: T[] } | undefine
   return (first as T[] | undefined) ?? [];
 }
 
+/** Every item of a paged list, page by page, up to a number that a person could still look through. */
+export async function all<T>(at: string, params: Params = {}, signal?: AbortSignal, most = 2_000): Promise<T[]> {
+  const found: T[] = [];
+  let cursor: string | undefined;
+  do {
+    // oxlint-disable-next-line no-await-in-loop -- each page names the next one
+    const page = await get<Page<T>>(at, { ...params, limit: 500, cursor }, signal);
+    found.push(...items(page));
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor && found.length < most);
+  return found;
+}
+
 export function makeQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {

@@ -1,6 +1,6 @@
 /** Datasets, their versions, and verdicts of checks. */
 import { queryOptions } from "@tanstack/react-query";
-import { get, items, type Page } from "./client.ts";
+import { all, get, items, type Page } from "./client.ts";
 import type { Actor, Json } from "./objects.ts";
 
 export type Dataset = {
@@ -51,7 +51,7 @@ export type Preview = { columns?: (string | { name: string; type?: string })[]; 
 
 export const datasetsQuery = queryOptions({
   queryKey: ["datasets"],
-  queryFn: async ({ signal }) => items(await get<Page<Dataset>>("/datasets", { limit: 200 }, signal)),
+  queryFn: ({ signal }) => all<Dataset>("/datasets", {}, signal),
 });
 
 export const datasetQuery = (name: string) =>
@@ -60,7 +60,7 @@ export const datasetQuery = (name: string) =>
 export const datasetVersionsQuery = (name: string) =>
   queryOptions({
     queryKey: ["datasets", name, "versions"],
-    queryFn: async ({ signal }) => items(await get<Page<DatasetVersion>>(`/datasets/${encodeURIComponent(name)}/versions`, { limit: 200 }, signal)),
+    queryFn: ({ signal }) => all<DatasetVersion>(`/datasets/${encodeURIComponent(name)}/versions`, {}, signal),
   });
 
 export const previewQuery = (name: string, number: number | undefined) =>

@@ -1,6 +1,6 @@
 /** Deployments and what they serve. */
 import { queryOptions } from "@tanstack/react-query";
-import { get, items, type Page } from "./client.ts";
+import { all, get } from "./client.ts";
 import type { Signature } from "./models.ts";
 
 export type DeploymentSummary = {
@@ -25,7 +25,7 @@ export type Deployment = DeploymentSummary & {
 
 export const deploymentsQuery = queryOptions({
   queryKey: ["deployments"],
-  queryFn: async ({ signal }) => items(await get<Page<DeploymentSummary>>("/deployments", { limit: 200 }, signal)),
+  queryFn: ({ signal }) => all<DeploymentSummary>("/deployments", {}, signal),
 });
 
 export const deploymentQuery = (name: string) =>

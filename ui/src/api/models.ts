@@ -1,6 +1,6 @@
 /** Models, versions, aliases, promotions. */
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { get, items, post, type Page } from "./client.ts";
+import { all, get, post } from "./client.ts";
 import type { Actor, Json, Scalars } from "./objects.ts";
 import type { Job } from "./jobs.ts";
 
@@ -73,7 +73,7 @@ export type PromotionEvent = {
 
 export const modelsQuery = queryOptions({
   queryKey: ["models"],
-  queryFn: async ({ signal }) => items(await get<Page<ModelSummary>>("/models", { limit: 200 }, signal)),
+  queryFn: ({ signal }) => all<ModelSummary>("/models", {}, signal),
 });
 
 export const modelQuery = (name: string) =>
@@ -82,7 +82,7 @@ export const modelQuery = (name: string) =>
 export const versionsQuery = (name: string) =>
   queryOptions({
     queryKey: ["models", name, "versions"],
-    queryFn: async ({ signal }) => items(await get<Page<Version>>(`/models/${encodeURIComponent(name)}/versions`, { limit: 200 }, signal)),
+    queryFn: ({ signal }) => all<Version>(`/models/${encodeURIComponent(name)}/versions`, {}, signal),
   });
 
 export const versionQuery = (name: string, number: string) =>
@@ -94,7 +94,7 @@ export const versionQuery = (name: string, number: string) =>
 export const promotionsQuery = (name: string) =>
   queryOptions({
     queryKey: ["models", name, "promotions"],
-    queryFn: async ({ signal }) => items(await get<Page<PromotionEvent>>(`/models/${encodeURIComponent(name)}/promotions`, { limit: 200 }, signal)),
+    queryFn: ({ signal }) => all<PromotionEvent>(`/models/${encodeURIComponent(name)}/promotions`, {}, signal),
   });
 
 export function useTrain(name: string) {

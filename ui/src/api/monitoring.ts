@@ -1,6 +1,6 @@
 /** Windows of live data, their reports, and alerts. */
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { get, items, post, type Page } from "./client.ts";
+import { all, get, post } from "./client.ts";
 import type { Model } from "./models.ts";
 import type { Actor, Json, Severity } from "./objects.ts";
 
@@ -141,7 +141,7 @@ export type AlertFilter = { state?: string; model?: string };
 export const alertsQuery = (filter: AlertFilter = {}) =>
   queryOptions({
     queryKey: ["alerts", filter],
-    queryFn: async ({ signal }) => items(await get<Page<Alert>>("/alerts", { limit: 200, ...filter }, signal)),
+    queryFn: ({ signal }) => all<Alert>("/alerts", { ...filter }, signal),
   });
 
 export const alertQuery = (id: string) =>

@@ -1,6 +1,6 @@
 /** Pipeline runs and their steps. */
 import { queryOptions } from "@tanstack/react-query";
-import { get, items, type Page } from "./client.ts";
+import { all, get } from "./client.ts";
 import type { Json } from "./objects.ts";
 
 export type Step = {
@@ -28,7 +28,7 @@ export type PipelineRun = {
 export const pipelineRunsQuery = (model: string | undefined) =>
   queryOptions({
     queryKey: ["pipeline-runs", model ?? ""],
-    queryFn: async ({ signal }) => items(await get<Page<PipelineRun>>("/pipeline-runs", { model, limit: 100 }, signal)),
+    queryFn: ({ signal }) => all<PipelineRun>("/pipeline-runs", { model }, signal, 500),
   });
 
 export const pipelineRunQuery = (id: string) =>

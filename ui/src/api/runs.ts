@@ -1,6 +1,6 @@
 /** Experiments, runs, metric histories. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { get, items, type Page } from "./client.ts";
+import { all, get, type Page } from "./client.ts";
 import type { Scalars } from "./objects.ts";
 
 export type Experiment = { id: string; name: string; created_at?: string; updated_at?: string };
@@ -24,7 +24,7 @@ export type MetricHistory = { key: string; points: { step: number; timestamp: st
 
 export const experimentsQuery = queryOptions({
   queryKey: ["experiments"],
-  queryFn: async ({ signal }) => items(await get<Page<Experiment>>("/experiments", { limit: 200 }, signal)),
+  queryFn: ({ signal }) => all<Experiment>("/experiments", {}, signal),
 });
 
 export const runsQuery = (experiment: string | undefined, filter: string, orderBy: string) =>

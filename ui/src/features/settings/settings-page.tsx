@@ -18,7 +18,7 @@ export function SettingsPage() {
   const theme = useTheme();
   const info = useQuery(infoQuery);
   return (
-    <Page title="Settings">
+    <Page title="Settings" lead="What concerns this browser; everything else is said in files. Times are in UTC everywhere.">
       <div className="grid">
         <div className="c6 stack">
           <Card title="Theme">
