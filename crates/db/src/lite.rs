@@ -53,6 +53,7 @@ pub(crate) async fn open(path: &Path, newest: watch::Sender<i64>) -> Result<Lite
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
+        .pragma("case_sensitive_like", "1")
         .pragma("cache_size", "-16000")
         .pragma("mmap_size", "134217728");
     let connection = options.clone().connect().await.map_err(opened)?;

@@ -108,13 +108,24 @@ impl Row {
         }
     }
 
-    pub(crate) fn from_lite(row: &sqlx::sqlite::SqliteRow) -> Result<Self, Error> {
-        let columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
+    /// All rows of a result; the names of their columns are kept once.
+    pub(crate) fn all_from_lite(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<Self>, Error> {
+        let columns = names_of(rows.first());
+        rows.iter().map(|row| Self::from_lite(row, Arc::clone(&columns))).collect()
+    }
+
+    /// All rows of a result; the names of their columns are kept once.
+    pub(crate) fn all_from_postgres(rows: &[sqlx::postgres::PgRow]) -> Result<Vec<Self>, Error> {
+        let columns = names_of(rows.first());
+        rows.iter().map(|row| Self::from_postgres(row, Arc::clone(&columns))).collect()
+    }
+
+    fn from_lite(row: &sqlx::sqlite::SqliteRow, columns: Arc<[String]>) -> Result<Self, Error> {
         let values = (0..row.columns().len())
             .map(|index| {
                 let raw = row.try_get_raw(index)?;
-                let name = raw.type_info().name().to_owned();
-                Ok(match (raw.is_null(), name.as_str()) {
+                let kind = raw.type_info();
+                Ok(match (raw.is_null(), kind.name()) {
                     (true, _) => Value::Text(None),
                     (_, "INTEGER" | "BOOLEAN") => Value::Int(row.try_get(index)?),
                     (_, "REAL") => Value::Real(row.try_get(index)?),
@@ -125,8 +136,7 @@ impl Row {
         Ok(Self { columns, values })
     }
 
-    pub(crate) fn from_postgres(row: &sqlx::postgres::PgRow) -> Result<Self, Error> {
-        let columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
+    fn from_postgres(row: &sqlx::postgres::PgRow, columns: Arc<[String]>) -> Result<Self, Error> {
         let values = row
             .columns()
             .iter()
@@ -143,4 +153,8 @@ impl Row {
             .collect::<Result<_, sqlx::Error>>()?;
         Ok(Self { columns, values })
     }
+}
+
+fn names_of<R: sqlx::Row>(row: Option<&R>) -> Arc<[String]> {
+    row.map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect()).unwrap_or_default()
 }

@@ -106,10 +106,10 @@ macro_rules! bind_all {
 async fn rows(engine: EngineConnection<'_>, sql: String, values: Vec<Value>) -> Result<Vec<Row>, Error> {
     match engine {
         EngineConnection::Lite(connection) => {
-            bind_all!(sql, values).fetch_all(connection).await?.iter().map(Row::from_lite).collect()
+            Row::all_from_lite(&bind_all!(sql, values).fetch_all(connection).await?)
         }
         EngineConnection::Postgres(connection) => {
-            bind_all!(sql, values).fetch_all(connection).await?.iter().map(Row::from_postgres).collect()
+            Row::all_from_postgres(&bind_all!(sql, values).fetch_all(connection).await?)
         }
     }
 }

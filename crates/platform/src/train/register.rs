@@ -215,18 +215,22 @@ async fn write(
     })
 }
 
+/// The decision in one sentence; the rules tell the rest.
 fn decide(rules: &[RuleResult], same: bool, alias: &str) -> String {
     if same {
-        return format!("the same model as the {alias}: nothing to gain");
+        return format!("not promoted: it is the same model as the {alias}");
     }
     if rules.is_empty() {
         return format!("no rules: a person moves `{alias}`");
     }
-    match rules.iter().find(|rule| !rule.passed) {
-        Some(failed) => format!("not promoted: {}", failed.why),
-        None => {
-            let reasons: Vec<&str> = rules.iter().map(|rule| rule.why.as_str()).collect();
-            format!("promoted to {alias}: {}", reasons.join("; "))
-        }
+    if let Some(failed) = rules.iter().find(|rule| !rule.passed) {
+        return format!("not promoted: {}", clause(&failed.why));
     }
+    let reasons: Vec<&str> = rules.iter().map(|rule| clause(&rule.why)).collect();
+    format!("promoted to {alias}: {}", reasons.join("; "))
+}
+
+/// The first clause of a sentence.
+fn clause(sentence: &str) -> &str {
+    sentence.split("; ").next().unwrap_or(sentence)
 }
