@@ -322,7 +322,7 @@ impl DeltaTable {
             if rows.row_count() > 0 {
                 let mut writer = RecordBatchWriter::for_table(&lake)
                     .map_err(|error| this.error("write to", &error))?
-                    .with_writer_properties(parquet_file::writer_properties());
+                    .with_writer_properties(parquet_file::small_group_properties());
                 let write = writer.write_with_mode(rows.batch().clone(), WriteMode::MergeSchema);
                 write.await.map_err(|error| this.error("write to", &error))?;
                 let files = writer.flush().await.map_err(|error| this.error("write to", &error))?;

@@ -13,6 +13,8 @@ use bytes::Bytes;
 use crate::table::{Odd, internal};
 use crate::{Error, Result, Table};
 
+const CREATED_BY: &str = concat!("gingham ", env!("CARGO_PKG_VERSION"));
+
 impl Table {
     /// The table as one Parquet file, compressed with zstd.
     pub fn to_parquet(&self) -> Result<Vec<u8>> {
@@ -53,10 +55,19 @@ fn read<R: ChunkReader + 'static>(what: &str, source: R) -> Result<Table> {
     Table::of_batches(&schema, &batches, Odd::Refuse)
 }
 
+/// For files that come often and are asked for a few rows: small row groups, most of which a question skips.
+pub(crate) fn small_group_properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(8_192))
+        .set_created_by(CREATED_BY.to_owned())
+        .build()
+}
+
 pub(crate) fn writer_properties() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_created_by(concat!("gingham ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_created_by(CREATED_BY.to_owned())
         .build()
 }
 

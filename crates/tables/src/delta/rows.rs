@@ -6,6 +6,7 @@ use std::path::Path;
 use arrow::array::BooleanArray;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
+use parquet::file::statistics::Statistics;
 
 use super::DataFile;
 use crate::table::Odd;
@@ -112,6 +113,13 @@ fn read_file(path: &Path, schema: &Schema, keep: Option<(&str, &Range)>) -> Resu
         let Ok(place) = builder.schema().index_of(column) else {
             return Table::empty(schema);
         };
+        let groups = builder.metadata().row_groups().iter().enumerate();
+        let matching = groups.filter(|(_, group)| {
+            let statistics = group.columns().get(place).and_then(|chunk| chunk.statistics());
+            statistics.is_none_or(|statistics| may_hold(statistics, range))
+        });
+        let matching = matching.map(|(number, _)| number).collect();
+        builder = builder.with_row_groups(matching);
         let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
         let range = range.clone();
         let predicate = ArrowPredicateFn::new(mask, move |batch| {
@@ -126,4 +134,24 @@ fn read_file(path: &Path, schema: &Schema, keep: Option<(&str, &Range)>) -> Resu
         reader.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| damaged(error.to_string()))?;
     let rows = Table::of_batches(&arrow_schema, &batches, Odd::Refuse)?;
     rows.brought_to(schema).map_err(|error| damaged(error.to_string()))
+}
+
+/// Whether a part of a file with these statistics may hold a value in the range; `true` wherever they do not say.
+fn may_hold(statistics: &Statistics, range: &Range) -> bool {
+    match (statistics, range) {
+        (Statistics::Int64(values), Range::Time { from, to }) => match (values.min_opt(), values.max_opt()) {
+            (Some(smallest), Some(largest)) => smallest < to && largest >= from,
+            _ => true,
+        },
+        (Statistics::ByteArray(values), Range::Text { first, last }) => {
+            match (values.min_opt(), values.max_opt()) {
+                // Cut statistics are still below and above every value.
+                (Some(smallest), Some(largest)) => {
+                    smallest.data() <= last.as_bytes() && largest.data() >= first.as_bytes()
+                }
+                _ => true,
+            }
+        }
+        _ => true,
+    }
 }
