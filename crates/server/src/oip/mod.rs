@@ -1,20 +1,25 @@
-//! The Open Inference Protocol.
+//! The Open Inference Protocol, version 2, over REST.
+//!
+//! The handlers find the deployments in the request's extensions: whoever builds the router puts them there with
+//! `.layer(Extension(serving))`, where `serving` is an `Arc<serving::Serving>`.
 
-use axum::response::Response;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use axum::response::{IntoResponse, Response};
+
+pub(crate) use routes::routes;
 
 use crate::problem::Problem;
-use crate::routes::Routes;
+use wire::ErrorBody;
 
-/// The routes of this protocol, each with its rule.
-///
-/// A route is given as `Routes::new().post(PATH, may(Action::Create, ObjectKind::Run), handler)`. A handler takes
-/// `State<App>` and the extractors of `crate::extract`, and answers `Result<_, Problem>`; `?` works on the errors of
-/// every room. Failures outside handlers (unknown address, credentials, size) are worded by [`render_problem`] too.
-pub(crate) fn routes() -> Routes {
-    Routes::new()
-}
-
-/// A failure in this protocol's words.
-pub(crate) fn render_problem(problem: &Problem, request_id: &str) -> Response {
-    problem.render(request_id)
+/// A failure in this protocol's words: its status, and a body that holds nothing but `error`.
+pub(crate) fn render_problem(problem: &Problem, _request_id: &str) -> Response {
+    let error = match &problem.hint {
+        Some(hint) => format!("{} ({hint})", problem.detail),
+        None => problem.detail.clone(),
+    };
+    (problem.status(), axum::Json(ErrorBody { error })).into_response()
 }

@@ -1,0 +1,124 @@
+//! Health, metadata and predictions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::serving::oip::{InferRequest, InferResponse, ModelMetadata};
+use ::serving::{Inference, Serving};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base::Kind;
+use governance::{Action, ObjectKind};
+use serde::Deserialize;
+
+use super::wire::{Live, ModelReady, Ready, ServerMetadata};
+use crate::app::App;
+use crate::extract::{Body, Json, Path};
+use crate::problem::Problem;
+use crate::routes::{Routes, Rule, may};
+
+/// The largest request.
+const REQUEST_BYTES: usize = 32 << 20;
+/// How long a request may take, its wait for a place included.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Marks a body with binary tensors behind its JSON.
+const BINARY_MARK: &str = "inference-header-content-length";
+
+pub(crate) fn routes() -> Routes {
+    let open = may(Action::View, ObjectKind::Health);
+    let view = may(Action::View, ObjectKind::Deployment).named_by("name");
+    let predict: Rule = may(Action::Predict, ObjectKind::Deployment)
+        .named_by("name")
+        .body_limit_bytes(REQUEST_BYTES)
+        .deadline(DEADLINE);
+    Routes::new()
+        .get("/v2", open, get_server_metadata)
+        .get("/v2/health/live", open, get_live)
+        .get("/v2/health/ready", open, get_server_ready)
+        .get("/v2/models/{name}", view, get_model_metadata)
+        .get("/v2/models/{name}/ready", view, get_model_ready)
+        .post("/v2/models/{name}/infer", predict, infer)
+        .get("/v2/models/{name}/versions/{version}", view, get_model_metadata)
+        .get("/v2/models/{name}/versions/{version}/ready", view, get_model_ready)
+        .post("/v2/models/{name}/versions/{version}/infer", predict, infer)
+}
+
+/// The deployments of this process.
+struct Deployments(Arc<Serving>);
+
+impl FromRequestParts<App> for Deployments {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let found = parts.extensions.get::<Arc<Serving>>().cloned();
+        found.map(Self).ok_or_else(|| {
+            Problem::new(
+                Kind::Unsupported,
+                "inference_not_offered",
+                "this server answers no requests for predictions",
+            )
+        })
+    }
+}
+
+/// Which model is asked, and which version of it.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    name: String,
+    version: Option<String>,
+}
+
+async fn get_server_metadata() -> Json<ServerMetadata> {
+    Json(ServerMetadata { name: "gingham", version: env!("CARGO_PKG_VERSION"), extensions: &[] })
+}
+
+async fn get_live() -> Json<Live> {
+    Json(Live { live: true })
+}
+
+async fn get_server_ready(State(app): State<App>) -> Response {
+    let ready = !*app.stopping().borrow();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Ready { ready })).into_response()
+}
+
+async fn get_model_metadata(
+    Deployments(serving): Deployments,
+    Path(asked): Path<Asked>,
+) -> Result<Json<ModelMetadata>, Problem> {
+    Ok(Json(serving.metadata(&asked.name, asked.version.as_deref())?))
+}
+
+async fn get_model_ready(
+    Deployments(serving): Deployments,
+    Path(asked): Path<Asked>,
+) -> Result<Json<ModelReady>, Problem> {
+    serving.metadata(&asked.name, asked.version.as_deref())?;
+    Ok(Json(ModelReady { name: asked.name, ready: true }))
+}
+
+async fn infer(
+    Deployments(serving): Deployments,
+    Path(asked): Path<Asked>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Json<InferResponse>, Problem> {
+    if headers.contains_key(BINARY_MARK) {
+        let problem = Problem::invalid("field_type", "binary tensors are not offered here");
+        return Err(problem.with_hint("send the data as JSON, without binary parts"));
+    }
+    let request = InferRequest::from_json(&body)?;
+    let inference = Inference { version: asked.version, trace_id: trace_id(&headers) };
+    Ok(Json(serving.infer(&asked.name, request, inference).await?))
+}
+
+/// The trace that a W3C `traceparent` header names.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+    let is_one = id.len() == 32
+        && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && id.bytes().any(|byte| byte != b'0');
+    is_one.then(|| id.to_ascii_lowercase())
+}
