@@ -5,11 +5,13 @@ import { defineConfig } from "vite";
 
 /** Where `npm run dev` finds the API: a running `gingham up`, or `npm run mock`. */
 const api = process.env["GINGHAM_URL"] ?? "http://127.0.0.1:5199";
+const proxy = { "/api": api, "/v2": api, "/health": api, "/metrics": api };
 
 export default defineConfig({
   plugins: [react()],
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
-  server: { port: 5198, proxy: { "/api": api, "/v2": api, "/health": api } },
+  server: { port: 5198, proxy },
+  preview: { port: 5197, proxy },
   build: {
     target: "es2022",
     assetsInlineLimit: 2048,

@@ -70,12 +70,28 @@ type LoadedProps<T> = {
   skeleton?: ReactNode;
   isEmpty?: (data: T) => boolean;
   empty?: ReactNode;
+  /** The body of a whole page: what is shown meanwhile gets a frame of its own. */
+  page?: boolean;
   children: (data: T) => ReactNode;
 };
 
 /** Shows what came; what it shows while nothing came, or nothing could, is decided here once. */
-export function Loaded<T>({ query, skeleton, isEmpty, empty, children }: LoadedProps<T>) {
-  if (query.data !== undefined) return isEmpty?.(query.data) ? empty : children(query.data);
-  if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />;
-  return skeleton ?? <Skeleton />;
+export function Loaded<T>({ query, skeleton, isEmpty, empty, page = false, children }: LoadedProps<T>) {
+  const frame = (content: ReactNode) => (page ? <div className="card">{content}</div> : content);
+  if (query.data !== undefined) return isEmpty?.(query.data) ? frame(empty) : children(query.data);
+  if (query.error) return frame(<Failure error={query.error} retry={() => void query.refetch()} />);
+  return skeleton ?? (page ? <PageSkeleton /> : <Skeleton />);
+}
+
+/** The shape that most pages will have: a row of figures, a chart or table, and what is beside it. */
+function PageSkeleton() {
+  return (
+    <div className="stack" aria-busy="true" aria-label="loading">
+      <span className="skeleton" style={{ height: 84, borderRadius: "var(--radius-l)" }} />
+      <div className="grid">
+        <span className="skeleton c8" style={{ height: 280, borderRadius: "var(--radius-l)" }} />
+        <span className="skeleton c4" style={{ height: 180, borderRadius: "var(--radius-l)" }} />
+      </div>
+    </div>
+  );
 }

@@ -55,7 +55,7 @@ export function AlertPage() {
         )
       }
     >
-      <Loaded query={query}>{(data) => <Body alert={data} />}</Loaded>
+      <Loaded page query={query}>{(data) => <Body alert={data} />}</Loaded>
       <ActDialog id={id} verb={verb} onClose={() => setVerb(null)} />
     </Page>
   );

@@ -34,7 +34,7 @@ export function DatasetPage() {
         />
       }
     >
-      <Loaded query={dataset}>
+      <Loaded page query={dataset}>
         {() => (
           <Loaded query={versions} isEmpty={(list) => list.length === 0} empty={<Empty title="No version yet" why="The first rows make version 1." snippet={`gingham push ${name} rows.csv`} />}>
             {(list) => <Body name={name} versions={list} />}

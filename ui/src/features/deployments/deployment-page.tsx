@@ -31,7 +31,7 @@ export function DeploymentPage() {
       lead={query.data?.message ? <Prose text={query.data.message} /> : "Answers over the Open Inference Protocol; every prediction is archived."}
       actions={<CopyAs snippets={{ CLI: `gingham show deployment ${name}\ngingham predict ${name} --row '{…}'`, curl: `curl ${origin()}/v2/models/${name}` }} />}
     >
-      <Loaded query={query}>{(deployment) => <Body deployment={deployment} />}</Loaded>
+      <Loaded page query={query}>{(deployment) => <Body deployment={deployment} />}</Loaded>
     </Page>
   );
 }

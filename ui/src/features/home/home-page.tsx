@@ -13,7 +13,7 @@ import { To } from "~/components/link.tsx";
 import { ModelsTable } from "~/components/models-table.tsx";
 import { Prose } from "~/components/prose.tsx";
 import { Page } from "~/components/page.tsx";
-import { Empty, Loaded, Skeleton } from "~/components/states.tsx";
+import { Empty, Loaded } from "~/components/states.tsx";
 import { When } from "~/components/when.tsx";
 import { count, figure, milliseconds, plural, sentence, words } from "~/lib/view-text.ts";
 
@@ -24,17 +24,9 @@ export function HomePage() {
     <Page title="Home" lead={query.data && summary(query.data, deployments ?? [])}>
       <Loaded
         query={query}
-        skeleton={
-          <div className="card">
-            <Skeleton rows={8} />
-          </div>
-        }
+        page
         isEmpty={(status) => status.models.length === 0}
-        empty={
-          <div className="card">
-            <Empty title="No model yet" why="One file says what data, how to train, what must hold and how to watch; applying it makes the model." snippet={"gingham apply examples/traffic/gingham.yaml"} />
-          </div>
-        }
+        empty={<Empty title="No model yet" why="One file says what data, how to train, what must hold and how to watch; applying it makes the model." snippet={"gingham apply examples/traffic/gingham.yaml"} />}
       >
         {(status) => <Board status={status} deployments={deployments ?? []} />}
       </Loaded>

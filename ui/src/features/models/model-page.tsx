@@ -43,7 +43,7 @@ export function ModelPage() {
         </>
       }
     >
-      <Loaded query={model}>{(data) => <Body name={name} model={data} />}</Loaded>
+      <Loaded page query={model}>{(data) => <Body name={name} model={data} />}</Loaded>
     </Page>
   );
 }

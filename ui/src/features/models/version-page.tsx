@@ -56,7 +56,7 @@ export function VersionPage() {
         </>
       }
     >
-      <Loaded query={query}>{(version) => <Body version={version} />}</Loaded>
+      <Loaded page query={query}>{(version) => <Body version={version} />}</Loaded>
       <Dialog title="Move an alias" open={moving} onClose={() => setMoving(false)}>
         <MoveAlias model={model} number={Number(number)} onClose={() => setMoving(false)} />
       </Dialog>

@@ -9,7 +9,7 @@ import { ErrorChart } from "~/components/charts/error-chart.tsx";
 import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
 import { CopyAs, origin } from "~/components/snippet.tsx";
-import { Empty, Loaded, Skeleton } from "~/components/states.tsx";
+import { Empty, Loaded } from "~/components/states.tsx";
 import { say } from "~/components/toast.tsx";
 import { change, count, figure, plural, share, span, words } from "~/lib/view-text.ts";
 import { usePart, useView } from "~/lib/view.ts";
@@ -49,17 +49,9 @@ export function MonitorPage() {
     >
       <Loaded
         query={query}
-        skeleton={
-          <div className="card">
-            <Skeleton rows={9} />
-          </div>
-        }
+        page
         isEmpty={(monitor) => monitor.windows.length === 0}
-        empty={
-          <div className="card">
-            <Empty title="No window yet" why="The first window is judged when it is over and its labels have had their time to arrive." snippet={`gingham watch ${model}`} />
-          </div>
-        }
+        empty={<Empty title="No window yet" why="The first window is judged when it is over and its labels have had their time to arrive." snippet={`gingham watch ${model}`} />}
       >
         {(monitor) => <Watch monitor={monitor} alerts={alerts} />}
       </Loaded>

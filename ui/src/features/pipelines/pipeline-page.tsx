@@ -23,7 +23,7 @@ export function PipelinePage() {
       lead={query.data?.cause && <Prose text={query.data.cause} />}
       actions={<CopyAs snippets={{ CLI: `gingham show pipeline ${id}`, curl: `curl ${origin()}/api/v1/pipeline-runs/${id}` }} />}
     >
-      <Loaded query={query}>{(run) => <Body run={run} />}</Loaded>
+      <Loaded page query={query}>{(run) => <Body run={run} />}</Loaded>
     </Page>
   );
 }

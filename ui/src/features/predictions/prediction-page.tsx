@@ -35,7 +35,7 @@ export function PredictionPage() {
         />
       }
     >
-      <Loaded query={query}>{(prediction) => <Body prediction={prediction} />}</Loaded>
+      <Loaded page query={query}>{(prediction) => <Body prediction={prediction} />}</Loaded>
     </Page>
   );
 }

@@ -29,7 +29,7 @@ export function RunPage() {
       lead={<code>{id}</code>}
       actions={<CopyAs snippets={{ CLI: `gingham show run ${id}`, "Python (MLflow)": `import mlflow\n\nmlflow.set_tracking_uri("${origin()}")\nrun = mlflow.get_run("${id}")`, curl: `curl ${origin()}/api/v1/runs/${id}` }} />}
     >
-      <Loaded query={query}>{(run) => <Body run={run} />}</Loaded>
+      <Loaded page query={query}>{(run) => <Body run={run} />}</Loaded>
     </Page>
   );
 }
