@@ -53,13 +53,8 @@ impl FromRequestParts<App> for Deployments {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
         let found = parts.extensions.get::<Arc<Serving>>().cloned();
-        found.map(Self).ok_or_else(|| {
-            Problem::new(
-                Kind::Unsupported,
-                "inference_not_offered",
-                "this server answers no requests for predictions",
-            )
-        })
+        let missing = "this server answers no requests for predictions";
+        found.map(Self).ok_or_else(|| Problem::new(Kind::NotFound, "route_not_found", missing))
     }
 }
 

@@ -210,6 +210,6 @@ async fn without_deployments_the_protocol_is_not_offered() {
     let database = testing::sqlite().await;
     let app = App::new((*database).clone(), Arc::new(SystemClock), ServerSettings::default());
     let server = Server { router: router(app), kept: Arc::default(), _database: database };
-    assert_eq!(server.get("/v2/models/traffic").await.0, 501);
+    assert_eq!(server.get("/v2/models/traffic").await.0, 404);
     assert_eq!(server.get("/v2/health/live").await.0, 200);
 }
