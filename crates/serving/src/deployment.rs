@@ -1,6 +1,6 @@
 //! One deployment: the version that answers now, its limits, and how it makes way for the next.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -87,7 +87,7 @@ pub struct Loaded {
     pub since: Timestamp,
     pub(crate) feature_names: Arc<[String]>,
     pub(crate) counters: Counters,
-    told: Told,
+    told: OnceLock<Told>,
 }
 
 /// The same counts for whoever collects metrics.
@@ -106,9 +106,9 @@ impl std::fmt::Debug for Told {
     }
 }
 
-impl Loaded {
-    pub(crate) fn of(offer: &Offer, since: Timestamp) -> Self {
-        let (name, version) = (offer.deployment.clone(), offer.version.to_string());
+impl Told {
+    fn of(name: &str, version: i64) -> Self {
+        let (name, version) = (name.to_owned(), version.to_string());
         let requests = |outcome: &'static str| {
             metrics::counter!(
                 "gingham_inference_requests_total",
@@ -118,6 +118,23 @@ impl Loaded {
             )
         };
         Self {
+            answered: requests("answered"),
+            refused: requests("refused"),
+            shed: requests("shed"),
+            failed: requests("failed"),
+            rows: metrics::counter!(
+                "gingham_inference_rows_total", "deployment" => name.clone(), "version" => version.clone()
+            ),
+            latency: metrics::histogram!(
+                "gingham_inference_seconds", "deployment" => name.clone(), "version" => version.clone()
+            ),
+        }
+    }
+}
+
+impl Loaded {
+    pub(crate) fn of(offer: &Offer, since: Timestamp) -> Self {
+        Self {
             model: offer.model.as_str().into(),
             version: offer.version,
             alias: offer.alias.clone(),
@@ -125,32 +142,23 @@ impl Loaded {
             engine: Arc::clone(&offer.engine),
             since,
             counters: Counters::default(),
-            told: Told {
-                answered: requests("answered"),
-                refused: requests("refused"),
-                shed: requests("shed"),
-                failed: requests("failed"),
-                rows: metrics::counter!(
-                    "gingham_inference_rows_total", "deployment" => name.clone(), "version" => version.clone()
-                ),
-                latency: metrics::histogram!(
-                    "gingham_inference_seconds", "deployment" => name, "version" => version
-                ),
-            },
+            told: OnceLock::new(),
         }
     }
 
-    pub(crate) fn ended(&self, ending: Ending, took: Duration) {
+    pub(crate) fn ended(&self, deployment: &str, ending: Ending, took: Duration) {
         self.counters.ended(ending, took);
+        // Not before the first request: what collects metrics is set up after deployments are restored.
+        let told = self.told.get_or_init(|| Told::of(deployment, self.version));
         match ending {
             Ending::Answered { rows } => {
-                self.told.answered.increment(1);
-                self.told.rows.increment(rows);
-                self.told.latency.record(took.as_secs_f64());
+                told.answered.increment(1);
+                told.rows.increment(rows);
+                told.latency.record(took.as_secs_f64());
             }
-            Ending::Refused => self.told.refused.increment(1),
-            Ending::Shed => self.told.shed.increment(1),
-            Ending::Failed => self.told.failed.increment(1),
+            Ending::Refused => told.refused.increment(1),
+            Ending::Shed => told.shed.increment(1),
+            Ending::Failed => told.failed.increment(1),
         }
     }
 }

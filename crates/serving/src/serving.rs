@@ -180,7 +180,7 @@ impl Serving {
         let took = began.elapsed();
         slot.counters.ended(ending, took);
         if let Some(loaded) = hold.version() {
-            loaded.ended(ending, took);
+            loaded.ended(&slot.name, ending, took);
         }
         answer
     }

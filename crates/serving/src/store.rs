@@ -132,7 +132,8 @@ pub async fn put_deployment(tx: &mut Tx, new: &NewDeployment, actor: &Actor, at:
     Ok(true)
 }
 
-/// Writes down that a version answers from now on.
+/// Writes down that a version answers from now on; nothing is written when it did before, as after a restart.
+/// Whether anything changed.
 pub async fn record_version(
     tx: &mut Tx,
     name: &str,
@@ -140,8 +141,11 @@ pub async fn record_version(
     reason: &str,
     actor: &Actor,
     at: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let known = get_deployment(tx, name).await?;
+    if known.version == Some(version) && known.state == State::Ready {
+        return Ok(false);
+    }
     let previous = if known.version == Some(version) { known.previous_version } else { known.version };
     tx.execute(
         "update deployments set version = $2, previous_version = $3, state = 'ready', message = null, since = $4 \
@@ -165,7 +169,7 @@ pub async fn record_version(
         "model": known.model, "version": version, "previous_version": known.version, "reason": reason
     });
     tx.append_event(event("deployment.switched", actor, name, summary).with(facts)).await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Writes down that a deployment does not answer as it should, or was taken away, and why.

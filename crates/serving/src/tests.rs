@@ -389,6 +389,7 @@ async fn deployments_keep_their_history_on_both_engines() {
                     assert!(!store::put_deployment(tx, &new, &ada, at(2)).await?, "nothing changed");
                     store::record_version(tx, "traffic", 1, "first champion", &ada, at(3)).await?;
                     store::record_version(tx, "traffic", 2, "better by 7 %", &ada, at(4)).await?;
+                    assert!(!store::record_version(tx, "traffic", 2, "restart", &ada, at(4)).await?);
                     let failed = "version 3 did not answer its warm-up rows";
                     store::set_state(tx, "traffic", State::Failed, failed, &ada, at(5)).await?;
                     store::set_state(tx, "traffic", State::Failed, failed, &ada, at(6)).await?;
