@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use base::{Clock, Timestamp};
+use base::Timestamp;
 use db::Db;
 use governance::Directory;
+use platform::Platform;
 use tokio::sync::watch;
 
 use crate::settings::Settings;
@@ -14,8 +15,7 @@ use crate::settings::Settings;
 pub struct App(Arc<Parts>);
 
 struct Parts {
-    db: Db,
-    clock: Arc<dyn Clock>,
+    platform: Arc<Platform>,
     directory: Directory,
     settings: Settings,
     started_at: Timestamp,
@@ -23,30 +23,34 @@ struct Parts {
 }
 
 impl App {
-    /// The state over a database.
+    /// The state over an opened platform.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        let started_at = clock.now();
+    pub fn new(platform: Arc<Platform>, settings: Settings) -> Self {
         App(Arc::new(Parts {
-            directory: Directory::new(db.clone()),
-            db,
-            clock,
+            directory: Directory::new(platform.db.clone()),
+            started_at: platform.clock.now(),
+            platform,
             settings,
-            started_at,
             stopping: watch::Sender::new(false),
         }))
+    }
+
+    /// The use cases over all rooms.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.0.platform
     }
 
     /// The metadata database.
     #[must_use]
     pub fn db(&self) -> &Db {
-        &self.0.db
+        &self.0.platform.db
     }
 
     /// The present moment.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.platform.clock.now()
     }
 
     /// The accounts behind tokens.

@@ -3,8 +3,10 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
+use artifacts::Artifacts;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -13,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use base::Kind;
 use futures::FutureExt;
 use governance::Principal;
+use serving::Serving;
 use tracing::Instrument;
 
 use crate::app::App;
@@ -83,6 +86,13 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
     match admit(app, &parts).await {
         Ok(principal) => {
             parts.extensions.insert(Caller::new(principal));
+            // Protocols find the rooms that they need here; tests put others in their place.
+            if parts.extensions.get::<Artifacts>().is_none() {
+                parts.extensions.insert(app.platform().artifacts.clone());
+            }
+            if parts.extensions.get::<Arc<Serving>>().is_none() {
+                parts.extensions.insert(Arc::clone(&app.platform().serving));
+            }
             next.run(Request::from_parts(parts, body)).await
         }
         Err(problem) => problem.into_response(),

@@ -9,10 +9,13 @@
 )]
 
 mod app;
+mod apply;
 mod credentials;
 mod data;
 mod events;
 pub mod extract;
+#[cfg(test)]
+mod fixture;
 mod front_door;
 mod guard;
 mod info;
@@ -22,7 +25,9 @@ mod monitoring;
 mod observe;
 mod oip;
 mod openapi;
+mod overview;
 mod pipelines;
+mod predictions;
 pub mod problem;
 mod router;
 pub mod routes;

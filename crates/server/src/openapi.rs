@@ -37,8 +37,7 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     let failure =
         ResponseBuilder::new().description("a failure").content("application/problem+json", content).build();
     for item in document.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in operations.into_iter().flatten() {
             operation.responses.responses.insert("default".to_owned(), RefOr::T(failure.clone()));
         }

@@ -11,7 +11,10 @@ use utoipa::openapi::OpenApi;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
-use crate::{data, events, front_door, info, mlflow, models, monitoring, oip, openapi, pipelines, runs, ui};
+use crate::{
+    apply, data, events, front_door, info, mlflow, models, monitoring, oip, openapi, overview, pipelines,
+    predictions, runs, ui,
+};
 
 /// How a protocol words a failure.
 type Render = fn(&Problem, &str) -> Response;
@@ -37,6 +40,9 @@ pub fn routes() -> Routes {
         .and(pipelines::routes())
         .and(monitoring::routes())
         .and(data::routes())
+        .and(predictions::routes())
+        .and(apply::routes())
+        .and(overview::routes())
         .and(openapi::routes())
         .and(mlflow::routes())
         .and(oip::routes())
@@ -93,22 +99,19 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use axum::body::{Body, to_bytes};
     use axum::http::{Request, StatusCode};
     use axum::routing::get;
-    use base::SystemClock;
     use governance::{Action, ObjectKind};
     use tower::ServiceExt;
 
     use super::*;
+    use crate::Connection;
     use crate::routes::may;
-    use crate::{Connection, Settings};
 
     async fn ask(router: Router<App>, path: &str) -> (StatusCode, String) {
-        let database = testing::sqlite().await;
-        let app = App::new((*database).clone(), Arc::new(SystemClock), Settings::default());
+        let fixture = crate::fixture::app(testing::sqlite().await).await;
+        let app = fixture.app.clone();
         let mut request = Request::get(path).header("host", "localhost").body(Body::empty()).unwrap();
         let (peer, listener) = (([127, 0, 0, 1], 4_000).into(), ([127, 0, 0, 1], 5_000).into());
         request.extensions_mut().insert(Connection { peer, listener });

@@ -119,19 +119,18 @@ async fn pause_after(error: &io::Error) {
     tokio::time::sleep(OUT_OF_HANDLES_PAUSE).await;
 }
 
-/// Where a server listens, in the words that a person types into a browser.
+/// The host and port that a person types into a browser.
 #[must_use]
 pub fn browser_address(address: SocketAddr) -> String {
     let port = address.port();
     match address.ip() {
-        ip if ip.is_loopback() || ip.is_unspecified() => format!("http://127.0.0.1:{port}"),
-        _ => format!("http://{address}"),
+        ip if ip.is_loopback() || ip.is_unspecified() => format!("127.0.0.1:{port}"),
+        _ => address.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use base::SystemClock;
     use governance::{Action, ObjectKind};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::{Notify, oneshot};
@@ -139,12 +138,11 @@ mod tests {
     use super::*;
     use crate::router::finished;
     use crate::routes::{Routes, may};
-    use crate::settings::Settings;
 
     #[tokio::test]
     async fn a_slow_request_is_finished_before_the_server_stops() {
-        let database = testing::sqlite().await;
-        let app = App::new((*database).clone(), Arc::new(SystemClock), Settings::default());
+        let fixture = crate::fixture::app(testing::sqlite().await).await;
+        let app = fixture.app.clone();
         let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (tell, wait) = (Arc::clone(&begun), Arc::clone(&go_on));
         let slow = async move || {

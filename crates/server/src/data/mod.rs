@@ -1,11 +1,14 @@
 //! Datasets, their versions, and verdicts of checks.
 
 mod routes;
+mod rows;
 mod verdicts;
 mod wire;
 
 use crate::routes::Routes;
 
+pub(crate) use wire::{ColumnBody, columns};
+
 pub(crate) fn routes() -> Routes {
-    routes::routes().and(verdicts::routes())
+    routes::routes().and(rows::routes()).and(verdicts::routes())
 }

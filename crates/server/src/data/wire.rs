@@ -1,8 +1,8 @@
 //! JSON shapes of datasets and verdicts.
 
 use base::{Digest, Timestamp};
-use checks::CheckResult;
 use checks::store::StoredVerdict;
+use checks::{CheckResult, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tables::{Column, ColumnType};
@@ -185,6 +185,55 @@ pub(crate) struct VerdictQuery {
     pub cursor: Option<String>,
 }
 
+/// Where rows come from.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PushQuery {
+    /// Where the rows come from, in words.
+    pub origin: Option<String>,
+}
+
+/// What adding rows brought about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PushedBody {
+    /// The new version.
+    pub version: DatasetVersionBody,
+    /// What the checks say of its new rows.
+    pub verdict: PushVerdictBody,
+}
+
+/// What the checks say of new rows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PushVerdictBody {
+    /// `pass`, `warn`, `fail` or `error`: the worst of the results.
+    pub outcome: &'static str,
+    /// Whether what was checked must not be used.
+    pub blocked: bool,
+    /// How many rows were looked at.
+    pub rows: u64,
+    /// In a sentence.
+    pub summary: String,
+    /// Each check with what was found.
+    pub results: Vec<ResultBody>,
+}
+
+/// How many rows are shown.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PreviewQuery {
+    /// How many at most: 1 to 1000, 50 if not said.
+    pub limit: Option<usize>,
+}
+
+/// The first rows of a version.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PreviewBody {
+    /// Names and types.
+    pub columns: Vec<ColumnBody>,
+    /// The rows, each with a value a column.
+    pub rows: Vec<Vec<Value>>,
+}
+
 impl From<datasets::Dataset> for DatasetBody {
     fn from(dataset: datasets::Dataset) -> Self {
         DatasetBody {
@@ -232,6 +281,18 @@ impl From<StoredVerdict> for VerdictBody {
             rows: stored.verdict.rows,
             summary: stored.verdict.in_words(),
             results: stored.verdict.results.into_iter().map(ResultBody::from).collect(),
+        }
+    }
+}
+
+impl From<Verdict> for PushVerdictBody {
+    fn from(verdict: Verdict) -> Self {
+        PushVerdictBody {
+            outcome: verdict.outcome.word(),
+            blocked: verdict.blocked,
+            rows: verdict.rows,
+            summary: verdict.in_words(),
+            results: verdict.results.into_iter().map(ResultBody::from).collect(),
         }
     }
 }

@@ -5,4 +5,4 @@ mod stream;
 mod wire;
 
 pub(crate) use routes::routes;
-pub(crate) use wire::parse_object;
+pub(crate) use wire::{EventBody, parse_object};

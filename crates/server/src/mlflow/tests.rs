@@ -1,34 +1,26 @@
 //! The protocol over the real router, a real database and a real artifact folder.
 
-use std::sync::Arc;
-
-use artifacts::{Artifacts, ArtifactsConfig};
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use axum::{Extension, Router};
-use base::SystemClock;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use testing::TestDatabase;
 use tower::ServiceExt;
 
-use crate::{App, Connection, Settings, router};
+use crate::fixture::{self, Fixture};
+use crate::{Connection, router};
 
 struct Server {
     router: Router,
     engine: &'static str,
-    _database: TestDatabase,
-    _folder: TempDir,
+    _fixture: Fixture,
 }
 
 async fn over(database: TestDatabase) -> Server {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("file://{}", folder.path().display());
-    let artifacts = Artifacts::open(&ArtifactsConfig::at(url)).await.unwrap();
-    let app = App::new((*database).clone(), Arc::new(SystemClock), Settings::default());
+    let fixture = fixture::app(database).await;
     let peer = Connection { peer: ([127, 0, 0, 1], 4_000).into(), listener: ([127, 0, 0, 1], 5_000).into() };
-    let router = router(app).layer(Extension(artifacts)).layer(Extension(peer));
-    Server { router, engine: database.engine, _database: database, _folder: folder }
+    let router = router(fixture.app.clone()).layer(Extension(peer));
+    Server { router, engine: fixture.engine, _fixture: fixture }
 }
 
 async fn server() -> Server {

@@ -4,3 +4,4 @@ mod routes;
 mod wire;
 
 pub(crate) use routes::routes;
+pub(crate) use wire::ModelSummary;

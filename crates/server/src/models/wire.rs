@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// A model in a list.
@@ -21,25 +21,17 @@ pub(crate) struct ModelSummary {
     /// The greatest version number in use.
     pub latest_version: Option<i64>,
     /// Which version each alias points at.
-    pub aliases: BTreeMap<String, i64>,
+    #[schema(value_type = Object)]
+    pub aliases: Map<String, Value>,
     /// The deployment that serves it.
     pub deployment: Option<String>,
     /// How many of its alerts are open.
     pub alerts_firing: usize,
-    /// The metric by which the version in use (else the newest) is judged.
-    pub metric: Option<MetricBody>,
+    /// The metric that decides, as `{name, value}` of the version in production.
+    pub metric: Option<Value>,
     /// When it or one of its versions or aliases last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-}
-
-/// A metric with its value.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MetricBody {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: Option<f64>,
 }
 
 /// A page of models.
@@ -69,13 +61,17 @@ pub(crate) struct ModelBody {
     pub deployment: Option<String>,
     /// How many of its alerts are open.
     pub alerts_firing: usize,
-    /// The metric by which the version in use (else the newest) is judged.
-    pub metric: Option<MetricBody>,
+    /// The metric that decides, as `{name, value}` of the version in production.
+    pub metric: Option<Value>,
     /// When it or one of its versions or aliases last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// The `gingham.yaml` that was applied last; null for a model made elsewhere.
-    pub spec: Value,
+    pub spec: Option<Value>,
+    /// The text of that file.
+    pub spec_yaml: Option<String>,
+    /// Which revision of that file holds.
+    pub revision: Option<i64>,
     /// Its aliases.
     pub aliases: Vec<AliasBody>,
     /// Its newest versions, at most 20.
@@ -222,6 +218,15 @@ pub(crate) struct MoveAlias {
     pub reason: String,
 }
 
+/// Why a training is asked for.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrainBody {
+    /// Why, in words.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// What moving an alias did.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MovedAlias {
@@ -233,6 +238,51 @@ pub(crate) struct MovedAlias {
     pub version: i64,
     /// Where it pointed before.
     pub previous: Option<i64>,
+}
+
+impl From<platform::ModelSummary> for ModelSummary {
+    fn from(summary: platform::ModelSummary) -> Self {
+        ModelSummary {
+            name: summary.name,
+            project: summary.project,
+            description: summary.description,
+            owner: summary.owner,
+            latest_version: summary.latest_version,
+            aliases: summary.aliases,
+            deployment: summary.deployment,
+            alerts_firing: summary.alerts_firing,
+            metric: summary.metric,
+            updated_at: summary.updated_at,
+        }
+    }
+}
+
+impl From<platform::ModelView> for ModelBody {
+    fn from(model: platform::ModelView) -> Self {
+        let summary = model.summary;
+        ModelBody {
+            name: summary.name,
+            project: summary.project,
+            description: summary.description,
+            owner: summary.owner,
+            latest_version: summary.latest_version,
+            deployment: summary.deployment,
+            alerts_firing: summary.alerts_firing,
+            metric: summary.metric,
+            updated_at: summary.updated_at,
+            spec: model.spec,
+            spec_yaml: model.spec_yaml,
+            revision: model.revision,
+            aliases: model.alias_list.into_iter().map(AliasBody::from).collect(),
+            versions: model.versions.into_iter().map(VersionBody::from).collect(),
+        }
+    }
+}
+
+impl From<platform::VersionView> for VersionBody {
+    fn from(view: platform::VersionView) -> Self {
+        VersionBody { promotion: view.promotion.map(DecisionBody::from), ..VersionBody::from(view.version) }
+    }
 }
 
 impl From<registry::Alias> for AliasBody {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::pipelines::JobBody;
+
 /// A model's monitor with its windows.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MonitorBody {
@@ -63,6 +65,30 @@ pub(crate) struct WorstBody {
     pub value: f64,
     /// Its threshold.
     pub threshold: f64,
+}
+
+/// Up to when windows are to be looked at.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Evaluate {
+    /// Windows that have ended by then, labels included; the newest prediction if absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+}
+
+/// What a look brought about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Evaluated {
+    /// How many windows were looked at.
+    pub windows_evaluated: usize,
+    /// Alerts that began to fire.
+    pub alerts_opened: Vec<AlertBody>,
+    /// Work that was started.
+    pub jobs: Vec<JobBody>,
+    /// Event time up to which everything is known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub watermark: Option<Timestamp>,
 }
 
 /// Something that needs an act, or needed one.

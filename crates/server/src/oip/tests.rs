@@ -13,8 +13,8 @@ use base::SystemClock;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::app::App;
-use crate::{Connection, Settings as ServerSettings, router};
+use crate::fixture::{self, Fixture};
+use crate::{Connection, router};
 
 /// Doubles its only number.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl PredictionSink for Kept {
 struct Server {
     router: axum::Router,
     kept: Arc<Kept>,
-    _database: testing::TestDatabase,
+    _fixture: Fixture,
 }
 
 async fn server() -> Server {
@@ -70,9 +70,12 @@ async fn server() -> Server {
         settings: Settings::default(),
     };
     serving.deploy(offer).await.unwrap();
-    let database = testing::sqlite().await;
-    let app = App::new((*database).clone(), Arc::new(SystemClock), ServerSettings::default());
-    Server { router: router(app).layer(Extension(Arc::new(serving))), kept, _database: database }
+    let fixture = fixture::app(testing::sqlite().await).await;
+    Server {
+        router: router(fixture.app.clone()).layer(Extension(Arc::new(serving))),
+        kept,
+        _fixture: fixture,
+    }
 }
 
 impl Server {
@@ -206,10 +209,9 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn without_deployments_the_protocol_is_not_offered() {
-    let database = testing::sqlite().await;
-    let app = App::new((*database).clone(), Arc::new(SystemClock), ServerSettings::default());
-    let server = Server { router: router(app), kept: Arc::default(), _database: database };
+async fn without_deployments_there_is_no_model_to_ask() {
+    let fixture = fixture::app(testing::sqlite().await).await;
+    let server = Server { router: router(fixture.app.clone()), kept: Arc::default(), _fixture: fixture };
     assert_eq!(server.get("/v2/models/traffic").await.0, 404);
     assert_eq!(server.get("/v2/health/live").await.0, 200);
 }

@@ -51,7 +51,7 @@ async fn alert(server: &Server, model: &'static str) -> String {
 #[tokio::test]
 async fn an_alert_says_what_happened_and_remembers_who_acted() {
     for database in testing::databases().await {
-        let server = over(database, server::Settings::default());
+        let server = over(database, server::Settings::default()).await;
         let id = alert(&server, "traffic").await;
         let seen = server.get(&format!("/api/v1/alerts/{id}")).await.json();
         assert_eq!(

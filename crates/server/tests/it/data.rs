@@ -65,7 +65,7 @@ async fn traffic(server: &Server) {
 #[tokio::test]
 async fn a_dataset_shows_its_versions_and_what_checks_found() {
     for database in testing::databases().await {
-        let server = over(database, server::Settings::default());
+        let server = over(database, server::Settings::default()).await;
         traffic(&server).await;
         let list = server.get("/api/v1/datasets").await.json();
         assert_eq!(

@@ -68,7 +68,7 @@ async fn an_untouched_log_verifies() {
 #[tokio::test]
 async fn a_stream_goes_on_where_the_client_was_and_shows_what_is_written_next() {
     for database in testing::databases().await {
-        let server = crate::harness::over(database, server::Settings::default());
+        let server = crate::harness::over(database, server::Settings::default()).await;
         write(&server, "model.created", "one").await;
         write(&server, "model.created", "two").await;
         let mut request = request(Method::GET, "/api/v1/events/stream");

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use base::SystemClock;
+use db::Db;
+use platform::{Platform, PlatformOptions, Worker};
 use server::{App, Connection, Settings, router};
+use tempfile::TempDir;
 use testing::TestDatabase;
 use tower::ServiceExt;
 
@@ -15,7 +17,8 @@ use tower::ServiceExt;
 pub struct Server {
     pub app: App,
     pub router: Router,
-    pub database: TestDatabase,
+    pub database: Db,
+    _kept: (TestDatabase, TempDir),
 }
 
 /// A response, read to its end.
@@ -43,13 +46,21 @@ impl Reply {
 
 /// A server on SQLite that listens on loopback.
 pub async fn server() -> Server {
-    over(testing::sqlite().await, Settings::default())
+    over(testing::sqlite().await, Settings::default()).await
 }
 
-/// A server over that database.
-pub fn over(database: TestDatabase, settings: Settings) -> Server {
-    let app = App::new((*database).clone(), Arc::new(SystemClock), settings);
-    Server { router: router(app.clone()), app, database }
+/// A server over that database and a fresh folder.
+pub async fn over(database: TestDatabase, settings: Settings) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let options = PlatformOptions {
+        folder: folder.path().to_owned(),
+        database: Some(database.url.clone()),
+        artifacts: None,
+        worker: Worker { program: "false".into(), arguments: Vec::new() },
+    };
+    let platform = Platform::open(options).await.unwrap();
+    let app = App::new(Arc::clone(&platform), settings);
+    Server { router: router(app.clone()), app, database: platform.db.clone(), _kept: (database, folder) }
 }
 
 /// A request as a client on this machine sends it.

@@ -8,6 +8,7 @@ mod data;
 mod document;
 mod events;
 mod harness;
+mod journey;
 mod models;
 mod pipelines;
 mod requests;

@@ -10,7 +10,7 @@ use crate::harness::{over, server};
 #[tokio::test]
 async fn jobs_and_pipeline_runs_show_why_and_how_far() {
     for database in testing::databases().await {
-        let server = over(database, server::Settings::default());
+        let server = over(database, server::Settings::default()).await;
         let made = server.database.write::<_, Error, _>(|tx| {
             Box::pin(async move {
                 let (actor, now) = (Actor::named("ada"), SystemClock.now());

@@ -46,7 +46,7 @@ async fn runs(server: &Server, errors: &'static [f64]) -> Vec<String> {
 #[tokio::test]
 async fn runs_are_filtered_ordered_and_paged_on_both_engines() {
     for database in testing::databases().await {
-        let server = over(database, server::Settings::default());
+        let server = over(database, server::Settings::default()).await;
         let ids = runs(&server, &[3.0, 1.0, 2.0]).await;
         let reply = server.get("/api/v1/experiments/traffic/runs?order_by=metrics.mae%20asc&limit=2").await;
         assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);

@@ -1,0 +1,28 @@
+//! A platform in a temporary folder, for tests beside the code.
+
+use platform::{Platform, PlatformOptions, Worker};
+use tempfile::TempDir;
+use testing::TestDatabase;
+
+use crate::{App, Settings};
+
+/// The state over a fresh platform; the folder goes away with it.
+pub(crate) struct Fixture {
+    pub(crate) app: App,
+    pub(crate) engine: &'static str,
+    _database: TestDatabase,
+    _folder: TempDir,
+}
+
+pub(crate) async fn app(database: TestDatabase) -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let options = PlatformOptions {
+        folder: folder.path().to_owned(),
+        database: Some(database.url.clone()),
+        artifacts: None,
+        worker: Worker { program: "false".into(), arguments: Vec::new() },
+    };
+    let platform = Platform::open(options).await.unwrap();
+    let app = App::new(platform, Settings::default());
+    Fixture { app, engine: database.engine, _database: database, _folder: folder }
+}

@@ -1,0 +1,7 @@
+//! The prediction archive: predictions, labels, and questions in SQL.
+
+mod list;
+mod routes;
+mod wire;
+
+pub(crate) use routes::routes;
