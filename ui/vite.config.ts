@@ -5,7 +5,9 @@ import { defineConfig } from "vite";
 
 /** Where `npm run dev` finds the API: a running `gingham up`, or `npm run mock`. */
 const api = process.env["GINGHAM_URL"] ?? "http://127.0.0.1:5199";
-const proxy = { "/api": api, "/v2": api, "/health": api, "/metrics": api };
+/** Asked as if from the server's own pages, which is what these are once they are built. */
+const server = { target: api, changeOrigin: true, headers: { origin: new URL(api).origin } };
+const proxy = { "/api": server, "/v2": server, "/health": server, "/metrics": server };
 
 export default defineConfig({
   plugins: [react()],

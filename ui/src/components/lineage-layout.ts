@@ -1,14 +1,17 @@
 /** Places the nodes of a graph in columns by their longest path from a source. */
 import type { Lineage, LineageNode } from "~/api/predictions.ts";
 
-export const NODE_WIDTH = 154;
 export const NODE_HEIGHT = 56;
-const COLUMN_GAP = 60;
 const ROW_GAP = 14;
 
+/** Few columns leave room for more words. */
+function widths(columns: number): { node: number; gap: number } {
+  return columns <= 4 ? { node: 212, gap: 92 } : { node: 154, gap: 60 };
+}
+
 export type Placed = { node: LineageNode; x: number; y: number };
-export type PlacedEdge = { from: string; to: string; label?: string | null; path: string; x: number; y: number };
-export type Plan = { nodes: Placed[]; edges: PlacedEdge[]; width: number; height: number };
+export type PlacedEdge = { from: string; to: string; label?: string | null; path: string; x: number; y: number; room: number };
+export type Plan = { nodes: Placed[]; edges: PlacedEdge[]; width: number; height: number; nodeWidth: number };
 
 export function layOut(lineage: Lineage): Plan {
   const known = new Map(lineage.nodes.map((node) => [node.id, node]));
@@ -27,11 +30,12 @@ export function layOut(lineage: Lineage): Plan {
     sorted.forEach((node, index) => order.set(node.id, index));
     placed.push(sorted);
   }
+  const { node: nodeWidth, gap } = widths(placed.length);
   const tallest = Math.max(1, ...placed.map((column) => column.length));
   const height = tallest * (NODE_HEIGHT + ROW_GAP) - ROW_GAP;
   const nodes = placed.flatMap((column, at) => {
     const own = column.length * (NODE_HEIGHT + ROW_GAP) - ROW_GAP;
-    return column.map((node, row) => ({ node, x: at * (NODE_WIDTH + COLUMN_GAP) + 1, y: (height - own) / 2 + row * (NODE_HEIGHT + ROW_GAP) + 1 }));
+    return column.map((node, row) => ({ node, x: at * (nodeWidth + gap) + 1, y: (height - own) / 2 + row * (NODE_HEIGHT + ROW_GAP) + 1 }));
   });
   const place = new Map(nodes.map((each) => [each.node.id, each]));
   return {
@@ -39,11 +43,12 @@ export function layOut(lineage: Lineage): Plan {
     edges: edges.flatMap((edge) => {
       const [from, to] = [place.get(edge.from), place.get(edge.to)];
       if (!from || !to) return [];
-      const [x1, y1, x2, y2] = [from.x + NODE_WIDTH, from.y + NODE_HEIGHT / 2, to.x, to.y + NODE_HEIGHT / 2];
+      const [x1, y1, x2, y2] = [from.x + nodeWidth, from.y + NODE_HEIGHT / 2, to.x, to.y + NODE_HEIGHT / 2];
       const bend = Math.max(24, (x2 - x1) / 2);
-      return [{ from: edge.from, to: edge.to, label: edge.label ?? null, path: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 5 }];
+      return [{ from: edge.from, to: edge.to, label: edge.label ?? null, path: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 5, room: x2 - x1 }];
     }),
-    width: Math.max(1, placed.length) * (NODE_WIDTH + COLUMN_GAP) - COLUMN_GAP + 2,
+    nodeWidth,
+    width: Math.max(1, placed.length) * (nodeWidth + gap) - gap + 2,
     height: height + 2,
   };
 }

@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import { lineageQuery, type Lineage, type LineageNode } from "~/api/predictions.ts";
 import { objectLink, shortName } from "~/api/objects.ts";
 import { words } from "~/lib/format.ts";
-import { layOut, NODE_HEIGHT, NODE_WIDTH } from "./lineage-layout.ts";
+import { layOut, NODE_HEIGHT } from "./lineage-layout.ts";
 import { To } from "./link.tsx";
 import { Empty, Loaded } from "./states.tsx";
 
@@ -29,34 +29,34 @@ export function LineageGraph({ lineage, self }: { lineage: Lineage; self?: strin
             <path className="edge" d={edge.path} />
             {edge.label && (
               <text className="label" x={edge.x} y={edge.y} textAnchor="middle">
-                {clip(edge.label, 10)}
+                {clip(edge.label, Math.floor((edge.room - 6) / 5.6))}
               </text>
             )}
           </g>
         ))}
         {plan.nodes.map(({ node, x, y }) => (
-          <Node key={node.id} node={node} x={x} y={y} self={node.id === self} />
+          <Node key={node.id} node={node} x={x} y={y} width={plan.nodeWidth} self={node.id === self} />
         ))}
       </svg>
     </div>
   );
 }
 
-function Node({ node, x, y, self }: { node: LineageNode; x: number; y: number; self: boolean }) {
+function Node({ node, x, y, width, self }: { node: LineageNode; x: number; y: number; width: number; self: boolean }) {
   const to = node.link ?? objectLink(node.id);
   const box = (
     <g className={self ? "node self" : "node"} transform={`translate(${x} ${y})`}>
       <title>{`${words(node.kind)} ${node.title}${node.detail ? `\n${node.detail}` : ""}`}</title>
-      <rect width={NODE_WIDTH} height={NODE_HEIGHT} rx="7" />
+      <rect width={width} height={NODE_HEIGHT} rx="7" />
       <text className="kind" x="10" y="16">
         {words(node.kind)}
       </text>
       <text x="10" y="32">
-        {clip(shortName(node.title), 21)}
+        {clip(shortName(node.title), Math.floor((width - 16) / 6.6))}
       </text>
       {node.detail && (
         <text className="kind" x="10" y="47">
-          {clip(node.detail.replaceAll(/T[\d:.]+Z/g, ""), 25)}
+          {clip(node.detail.replaceAll(/T[\d:.]+Z/g, "").replaceAll("`", ""), Math.floor((width - 16) / 5.5))}
         </text>
       )}
     </g>

@@ -16,7 +16,7 @@ export function Rules({ rules }: { rules: readonly Rule[] }) {
           {rule.passed ? <CheckCircle2 size={16} className="tone-ok" aria-label="passed" /> : <XCircle size={16} className="tone-bad" aria-label="failed" />}
           <span className="strong">{sentence(words(rule.rule))}</span>
           {rule.why && <span className="why"><Prose text={rule.why} /></span>}
-          {known(rule.observed ?? rule.required) && (
+          {known(rule.observed) && known(rule.required) && rule.required !== rule.rule && (
             <span className="figures">
               <span>
                 observed <b>{say(rule.observed)}</b>

@@ -26,9 +26,11 @@ type TableProps<T> = {
   onSort?: (sort: Sort) => void;
   keys?: boolean;
   top?: boolean;
+  /** Scrolls inside itself when it would be taller than this many pixels. */
+  height?: number;
 };
 
-export function Table<T>({ label, columns, rows, rowKey, href, selected, sort, onSort, keys = false, top = false }: TableProps<T>) {
+export function Table<T>({ label, columns, rows, rowKey, href, selected, sort, onSort, keys = false, top = false, height }: TableProps<T>) {
   const navigate = useNavigate();
   const [at, setAt] = useState(-1);
   const body = useRef<HTMLTableSectionElement>(null);
@@ -58,7 +60,7 @@ export function Table<T>({ label, columns, rows, rowKey, href, selected, sort, o
   }, [keys, rows.length, at]);
 
   return (
-    <div className="table-wrap">
+    <div className={height ? "table-wrap tall" : "table-wrap"} style={height ? { maxHeight: height } : undefined}>
       <table className={top ? "table top" : "table"} aria-label={label}>
         <thead>
           <tr>

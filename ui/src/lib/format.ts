@@ -82,3 +82,13 @@ export function cell(value: unknown): string {
   if (typeof value === "boolean") return value ? "true" : "false";
   return JSON.stringify(value);
 }
+
+const FIRST = ["mae", "rmse", "wape", "mape", "r2", "bias", "median_absolute_error", "max_error"];
+const LAST = ["rows", "trees"];
+
+const place = (name: string) => (FIRST.includes(name) ? FIRST.indexOf(name) : LAST.includes(name) ? 100 : 50);
+
+/** Names of metrics in the order in which people ask for them. */
+export function metricOrder(names: readonly string[]): string[] {
+  return names.toSorted((a, b) => place(a) - place(b) || a.localeCompare(b));
+}

@@ -89,7 +89,7 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
       <div className="grid">
         <div className="c8 stack">
           <Card title="Versions" flush>
-            <Table label="Versions" columns={columns} rows={newestFirst} rowKey={(version) => String(version.number)} href={(version) => `/data/${encodeURIComponent(name)}?version=${version.number}`} selected={(version) => version === chosen} />
+            <Table label="Versions" columns={columns} rows={newestFirst} rowKey={(version) => String(version.number)} href={(version) => `/data/${encodeURIComponent(name)}?version=${version.number}`} selected={(version) => version === chosen} height={460} />
           </Card>
           <Card title={`What the checks said of v${chosen.number}`} hint={verdict?.summary} flush>
             <Loaded query={verdicts} isEmpty={(found) => found === null} empty={<Empty title="Not checked" why="The checks of a model's file are run on each version that it reads." />}>

@@ -18,17 +18,22 @@ export function VerdictView({ verdict }: { verdict: Verdict }) {
               <span className="strong">{result.check_id}</span>
               {result.outcome !== "pass" && result.failing_rows ? <span className="muted">{plural(result.failing_rows, "row")}</span> : null}
             </div>
-            <div className="small muted wrap-anywhere">
-              {result.observed !== undefined && result.observed !== null && <>saw {cell(result.observed)}, </>}
-              asked <Prose text={cell(result.expected)} plain />
-            </div>
-            {result.message && <div><Prose text={result.message} /></div>}
+            {result.message ? (
+              <div className={result.outcome === "pass" ? "small muted" : "wrap-anywhere"}>
+                <Prose text={result.message} />
+              </div>
+            ) : (
+              <div className="small muted wrap-anywhere">
+                {result.observed !== undefined && result.observed !== null && <>saw {cell(result.observed)}, </>}
+                asked <Prose text={cell(result.expected)} plain />
+              </div>
+            )}
             {result.hint && (
               <div className="small muted">
                 Hint: <Prose text={result.hint} plain />
               </div>
             )}
-            {result.reason && result.reason !== result.message && <div className="small muted"><Prose text={result.reason} /></div>}
+            {result.outcome !== "pass" && result.reason && result.reason !== result.message && <div className="small muted"><Prose text={result.reason} /></div>}
             <Sample result={result} />
           </div>
           <Badge state={result.outcome} />

@@ -24,7 +24,7 @@ const COLUMNS: readonly Column<Event>[] = [
     cell: (event) => {
       const to = objectLink(event.object);
       const text = shortName(event.object);
-      return to ? <To to={to}>{text}</To> : text;
+      return <span className="nowrap">{to ? <To to={to}>{text}</To> : text}</span>;
     },
   },
   { key: "actor", title: "By", cell: (event) => actorName(event.actor) },

@@ -148,7 +148,7 @@ function Jobs() {
             <StateIcon state={job.state} />
             <span className="grow">
               <span className="strong">{sentence(words(job.kind))}</span> <span className="muted">{job.model}</span>
-              <div className="small muted wrap-anywhere">{jobWords(job)}</div>
+              <div className="small muted wrap-anywhere"><Prose text={jobWords(job)} /></div>
             </span>
             <span className="when">
               <When at={job.finished_at ?? job.started_at ?? job.created_at} />
@@ -162,7 +162,8 @@ function Jobs() {
 
 function jobWords(job: Job): string {
   if (job.state === "running" && typeof job.progress === "number") return `${figure(Math.round(job.progress * 100))}% ${job.message ?? ""}`;
-  return job.error ?? job.message ?? job.cause ?? words(job.state);
+  const decision = job.result && typeof job.result === "object" && !Array.isArray(job.result) ? job.result["decision"] : undefined;
+  return job.error ?? (typeof decision === "string" ? decision : (job.cause ?? words(job.state)));
 }
 
 function EventList({ events }: { events: readonly Event[] }) {
@@ -173,7 +174,7 @@ function EventList({ events }: { events: readonly Event[] }) {
         return (
           <li key={event.seq} className="list-row" style={{ padding: "7px 14px" }}>
             <span className="grow">
-              <span>{event.summary ?? sentence(words(event.kind.replaceAll(".", " ")))}</span>
+              <span><Prose text={event.summary ?? words(event.kind.replaceAll(".", " "))} /></span>
               <div className="small muted truncate">
                 {link ? <To to={link}>{shortName(event.object)}</To> : shortName(event.object)} by {actorName(event.actor)}
               </div>

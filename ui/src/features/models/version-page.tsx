@@ -16,7 +16,7 @@ import { CopyAs, CopyButton, origin } from "~/components/snippet.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
 import { say } from "~/components/toast.tsx";
 import { When } from "~/components/when.tsx";
-import { change, count, figure, sentence, share, shortDigest, span } from "~/lib/view-text.ts";
+import { change, count, figure, metricOrder, sentence, share, shortDigest, span } from "~/lib/view-text.ts";
 import { usePart } from "~/lib/view.ts";
 import { Decision } from "./versions-table.tsx";
 
@@ -142,7 +142,7 @@ function Body({ version }: { version: Version }) {
 }
 
 function MetricsTable({ version }: { version: Version }) {
-  const names = Object.keys(version.metrics ?? {});
+  const names = metricOrder(Object.keys(version.metrics ?? {}));
   const baselines = Object.keys(version.baseline_metrics ?? {});
   if (names.length === 0) return <Empty title="No metric" why="This version was registered without an evaluation." />;
   return (
@@ -169,7 +169,7 @@ function MetricsTable({ version }: { version: Version }) {
               {baselines.map((id) => {
                 const own = version.metrics?.[name];
                 const other = version.baseline_metrics?.[id]?.[name];
-                const comparable = typeof own === "number" && typeof other === "number" && /^(mae|rmse|mape|wape)$/.test(name);
+                const comparable = typeof own === "number" && typeof other === "number" && /^(mae|rmse|mape|wape|median_absolute_error|max_error)$/.test(name);
                 return (
                   <td key={id} className="num">
                     {figure(other)} {comparable && <span className={own < other ? "tone-ok small" : "tone-bad small"}>{change(own, other)}</span>}

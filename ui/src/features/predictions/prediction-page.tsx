@@ -92,7 +92,7 @@ function Body({ prediction }: { prediction: Prediction }) {
           </Card>
         </div>
       </div>
-      <Card title="Lineage" hint="from the rows it was trained on to this answer" flush>
+      <Card title="Lineage" hint="from this answer back to the rows that its model learnt from" flush>
         {prediction.lineage && prediction.lineage.nodes.length > 0 ? <LineageGraph lineage={prediction.lineage} self={`prediction:${prediction.id}`} /> : <LineageStrip object={`prediction:${prediction.id}`} />}
       </Card>
     </>

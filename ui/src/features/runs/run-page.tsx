@@ -12,7 +12,7 @@ import { Page } from "~/components/page.tsx";
 import { CopyAs, origin } from "~/components/snippet.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
 import { When } from "~/components/when.tsx";
-import { bytes, cell, count, duration, figure, toDate } from "~/lib/view-text.ts";
+import { bytes, cell, count, duration, figure, metricOrder, toDate } from "~/lib/view-text.ts";
 import { usePart, useView } from "~/lib/view.ts";
 
 const LineChart = lazy(() => import("~/components/charts/line-chart.tsx"));
@@ -36,7 +36,7 @@ export function RunPage() {
 
 function Body({ run }: { run: Run }) {
   const [view, setView] = useView();
-  const metrics = Object.entries(run.metrics ?? {});
+  const metrics = metricOrder(Object.keys(run.metrics ?? {})).map((name) => [name, run.metrics?.[name] ?? null] as const);
   const chosen = view["metric"] ?? metrics.find(([name]) => /valid|loss|train/.test(name))?.[0] ?? metrics[0]?.[0];
   return (
     <>
@@ -114,7 +114,15 @@ function Body({ run }: { run: Run }) {
 
 function Pairs({ values, none }: { values: Record<string, unknown> | undefined; none: string }) {
   const entries = Object.entries(values ?? {});
-  return entries.length > 0 ? <Facts entries={entries.map(([name, value]) => [name, <code key={name}>{cell(value) || "–"}</code>] as const)} /> : <span className="muted">{none}</span>;
+  return entries.length > 0 ? <Facts entries={entries.map(([name, value]) => [name, <Value key={name} name={name} text={cell(value)} />] as const)} /> : <span className="muted">{none}</span>;
+}
+
+/** Tags that name an object lead to it. */
+function Value({ name, text }: { name: string; text: string }) {
+  const kind = name === "gingham.pipeline_run" ? "pipeline_run" : name === "gingham.dataset" ? "dataset" : name === "gingham.model" ? "model" : undefined;
+  const to = kind && objectLink(`${kind}:${text}`);
+  const shown = <code title={text}>{text.length > 44 && /^[0-9a-f]+$/.test(text) ? `${text.slice(0, 20)}…` : text || "–"}</code>;
+  return to ? <To to={to}>{shown}</To> : shown;
 }
 
 function History({ run, metric }: { run: string; metric: string }) {

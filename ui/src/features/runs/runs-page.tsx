@@ -9,7 +9,7 @@ import { CopyAs, origin } from "~/components/snippet.tsx";
 import { Empty, Failure, Loaded, Skeleton } from "~/components/states.tsx";
 import { Table, type Column, type Sort } from "~/components/table.tsx";
 import { When } from "~/components/when.tsx";
-import { cell, duration, figure, plural, toDate } from "~/lib/view-text.ts";
+import { cell, duration, figure, metricOrder, plural, toDate } from "~/lib/view-text.ts";
 import { useView, type View } from "~/lib/view.ts";
 
 export function RunsPage() {
@@ -110,7 +110,7 @@ function parseSort(text: string | undefined): Sort | undefined {
 
 /** Metrics first, then the params that differ between the runs shown; what is the same everywhere says nothing. */
 function columnsFor(runs: readonly Run[]): Column<Run>[] {
-  const metrics = names(runs, (run) => run.metrics).slice(0, 8);
+  const metrics = metricOrder(names(runs, (run) => run.metrics)).slice(0, 8);
   const params = names(runs, (run) => run.params)
     .filter((name) => new Set(runs.map((run) => cell(run.params?.[name]))).size > 1)
     .slice(0, 10);
