@@ -1,2 +1,7 @@
 //! The `gingham` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -75,7 +75,7 @@ pub(crate) fn rows_out_of_range(model: &str, breach: &RangeBreach) -> Act {
     let query = format!(
         "select event_time, {column}, prediction from {}.predictions where {column} {side} {} order by event_time",
         identifier(model),
-        breach.limit
+        (breach.limit * 1e6).round() / 1e6
     );
     sql("See the rows, then correct them at their source", &query)
 }

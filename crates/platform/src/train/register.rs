@@ -224,7 +224,7 @@ fn decide(rules: &[RuleResult], same: bool, alias: &str) -> String {
         return format!("no rules: a person moves `{alias}`");
     }
     if let Some(failed) = rules.iter().find(|rule| !rule.passed) {
-        return format!("not promoted: {}", clause(&failed.why));
+        return format!("not promoted: {}", failed.why);
     }
     let reasons: Vec<&str> = rules.iter().map(|rule| clause(&rule.why)).collect();
     format!("promoted to {alias}: {}", reasons.join("; "))

@@ -1,0 +1,330 @@
+//! What can be said on the command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where a server listens when nothing else is said.
+pub(crate) const DEFAULT_PORT: u16 = 5050;
+
+/// A data science platform in one binary: from a table to a monitored model in production.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gingham",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which server is asked, and how its answers are printed.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServerArguments {
+    /// The server's address.
+    #[arg(long, global = true, env = "GINGHAM_URL", default_value = "http://127.0.0.1:5050")]
+    pub(crate) server: String,
+    /// The token to show the server; not needed on the server's own machine.
+    #[arg(long, global = true, env = "GINGHAM_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Print JSON instead of tables and sentences.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server, with everything it needs inside.
+    Up(UpArguments),
+    /// Show what `apply` would change.
+    Plan(FileArguments),
+    /// Make a model as its `gingham.yaml` says: data, checks, training, promotion, deployment.
+    Apply(ApplyArguments),
+    /// Show what needs attention, and how the models are.
+    Status,
+    /// Show what happened, newest first.
+    Log(LogArguments),
+    /// List things of one kind.
+    Ls(ListArguments),
+    /// Show one thing with all that is known about it.
+    Show(ShowArguments),
+    /// Ask predictions, labels and datasets by SQL.
+    Sql(SqlArguments),
+    /// Add rows to a dataset as a new version.
+    Push(PushArguments),
+    /// Train a model now, on the newest version of its dataset.
+    Train(TrainArguments),
+    /// Move an alias to a version.
+    Promote(PromoteArguments),
+    /// Ask a deployment for predictions.
+    Predict(PredictArguments),
+    /// Look at the windows of live data that have ended, and raise or resolve alerts.
+    Watch(WatchArguments),
+    /// Acknowledge, resolve or silence an alert.
+    Alert(AlertArguments),
+    /// Follow where something came from, back to the rows.
+    Lineage(LineageArguments),
+    /// Send rows of a file through a deployment in the order of their time, with labels that follow.
+    Feed(FeedArguments),
+    /// Check that the log of events is whole and unchanged.
+    Verify,
+    /// Play the whole story of an example: from its table to a monitored model in production.
+    Demo(DemoArguments),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Work that the server hands to a process of its own.
+    #[command(hide = true)]
+    Worker {
+        /// Which work.
+        work: WorkerKind,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum WorkerKind {
+    /// Train one candidate; the job is read from standard input.
+    Train,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpArguments {
+    /// The folder for everything that is kept.
+    #[arg(long, env = "GINGHAM_DATA", default_value = "gingham-data")]
+    pub(crate) data: PathBuf,
+    /// The address to listen on. Beyond this machine every request needs a token.
+    #[arg(long, env = "GINGHAM_HOST", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// The port for everything: pages, APIs, predictions.
+    #[arg(long, env = "GINGHAM_PORT", default_value_t = DEFAULT_PORT)]
+    pub(crate) port: u16,
+    /// The database: `postgres://…`; a SQLite file in the data folder when not given.
+    #[arg(long, env = "GINGHAM_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// Where artifacts are kept: `s3://BUCKET/PREFIX`; a folder in the data folder when not given.
+    #[arg(long, env = "GINGHAM_ARTIFACTS")]
+    pub(crate) artifacts: Option<String>,
+    /// How much is logged: error, warn, info, debug or trace.
+    #[arg(long, env = "GINGHAM_LOG", default_value = "info")]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FileArguments {
+    /// The `gingham.yaml`, or the folder it is in.
+    #[arg(default_value = "gingham.yaml")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ApplyArguments {
+    #[command(flatten)]
+    pub(crate) file: FileArguments,
+    /// Only write down what is wanted; bring in no rows and train nothing.
+    #[arg(long)]
+    pub(crate) no_train: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogArguments {
+    /// Only events of this kind, such as `alias.moved` or `alert.*`.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Only events about this object, such as `model:traffic`.
+    #[arg(long)]
+    pub(crate) object: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ListArguments {
+    /// What to list.
+    pub(crate) what: ListKind,
+    /// Only those of this model (or this experiment, for runs).
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Only runs that fit, such as `metrics.mae < 300 and params.trainer = 'linear'`.
+    #[arg(long)]
+    pub(crate) filter: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListKind {
+    Models,
+    Versions,
+    Experiments,
+    Runs,
+    Datasets,
+    Pipelines,
+    Deployments,
+    Alerts,
+    Jobs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ShowArguments {
+    /// What kind of thing.
+    pub(crate) what: ShowKind,
+    /// Its name or id; a version is written `MODEL@NUMBER` or `MODEL@ALIAS`.
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowKind {
+    Model,
+    Version,
+    Run,
+    Dataset,
+    Pipeline,
+    Deployment,
+    Monitor,
+    Alert,
+    Prediction,
+    Job,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SqlArguments {
+    /// The query, such as `select count(*) from predictions`.
+    pub(crate) query: String,
+    /// At most so many rows.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// Print CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PushArguments {
+    /// The dataset.
+    pub(crate) dataset: String,
+    /// A CSV (also `.gz`) or Parquet file.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TrainArguments {
+    /// The model.
+    pub(crate) model: String,
+    /// Do not wait for the end.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PromoteArguments {
+    /// The version, as `MODEL@NUMBER`.
+    pub(crate) model_version: String,
+    /// The alias that moves.
+    #[arg(long, default_value = "champion")]
+    pub(crate) alias: String,
+    /// Why; kept for ever.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PredictArguments {
+    /// The deployment.
+    pub(crate) deployment: String,
+    /// One row as JSON, such as `{"hour": 8, "temp": 281.5}`.
+    #[arg(long, conflicts_with = "file", required_unless_present = "file")]
+    pub(crate) row: Option<String>,
+    /// A file with rows: CSV (also `.gz`) or Parquet.
+    #[arg(long)]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WatchArguments {
+    /// The model.
+    pub(crate) model: String,
+    /// Windows that have ended by this time of the data; the newest prediction when not given.
+    #[arg(long)]
+    pub(crate) until: Option<base::Timestamp>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AlertArguments {
+    /// What to do with it.
+    pub(crate) act: AlertAct,
+    /// Its id.
+    pub(crate) id: String,
+    /// Why.
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// Until when it is silenced.
+    #[arg(long)]
+    pub(crate) until: Option<base::Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AlertAct {
+    Acknowledge,
+    Resolve,
+    Silence,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LineageArguments {
+    /// The object: `prediction:ID`, `model:NAME@VERSION`, `dataset:NAME@VERSION`.
+    pub(crate) object: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FeedArguments {
+    #[command(flatten)]
+    pub(crate) file: FileArguments,
+    /// The first hour that is sent; where the first dataset version ends when not given.
+    #[arg(long)]
+    pub(crate) from: Option<base::Timestamp>,
+    /// The first hour that is not sent; the end of the file when not given.
+    #[arg(long)]
+    pub(crate) until: Option<base::Timestamp>,
+    /// How often the rows that have happened become a new dataset version.
+    #[arg(long, default_value = "4w")]
+    pub(crate) push_every: base::Period,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArguments {
+    /// The folder with the example's `gingham.yaml`.
+    #[arg(long, default_value = "examples/traffic")]
+    pub(crate) example: PathBuf,
+    /// The folder for everything that is kept; must be new or empty.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// The port of the server.
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    pub(crate) port: u16,
+    /// How far the months after the first year are replayed.
+    #[arg(long, default_value = "2016-12-31")]
+    pub(crate) until: base::Timestamp,
+    /// Stop the server at the end; the exit code says whether every step of the story happened.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,59 @@
+//! What each command does.
+
+mod apply;
+mod complete;
+mod feed;
+mod jobs;
+mod list;
+mod log;
+mod manage;
+mod predict;
+mod show;
+mod sql;
+mod status;
+mod up;
+mod worker;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::{Arguments, Command};
+use crate::client::Client;
+use crate::story;
+
+pub(crate) use apply::apply;
+pub(crate) use feed::{Feed, FeedReport};
+
+/// Does what the arguments say.
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { server, command } = arguments;
+    let json = server.json;
+    let client = || Client::new(&server.server, server.token.clone());
+    match command {
+        Command::Up(up) => return up::up(up).await,
+        Command::Demo(demo) => return story::play(demo).await,
+        Command::Worker { work } => return worker::work(work),
+        Command::Completions { shell } => complete::completions(shell),
+        Command::Plan(file) => apply::plan(&client()?, &file.file, json).await?,
+        Command::Apply(apply) => {
+            let outcome = apply::apply(&client()?, &apply.file.file, !apply.no_train, json).await?;
+            return Ok(outcome.exit_code());
+        }
+        Command::Status => status::status(&client()?, json).await?,
+        Command::Log(log) => log::log(&client()?, &log, json).await?,
+        Command::Ls(list) => list::list(&client()?, &list, json).await?,
+        Command::Show(show) => show::show(&client()?, &show, json).await?,
+        Command::Sql(sql) => sql::sql(&client()?, &sql, json).await?,
+        Command::Push(push) => return manage::push(&client()?, &push, json).await,
+        Command::Train(train) => return manage::train(&client()?, &train, json).await,
+        Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
+        Command::Predict(predict) => predict::predict(&client()?, &predict, json).await?,
+        Command::Watch(watch) => manage::watch(&client()?, &watch, json).await?,
+        Command::Alert(alert) => manage::alert(&client()?, &alert, json).await?,
+        Command::Lineage(lineage) => show::lineage(&client()?, &lineage.object, json).await?,
+        Command::Feed(feed) => feed::feed(&client()?, &feed, json).await?,
+        Command::Verify => log::verify(&client()?, json).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,137 @@
+//! `up`: the server, with everything it needs inside.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use base::Failure;
+use nix::fcntl::{Flock, FlockArg};
+use platform::{Platform, PlatformOptions, Worker};
+use server::{App, Settings};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::UpArguments;
+use crate::exit::hinted;
+use crate::output;
+
+/// Libraries that tell more of their inner life than a day's story needs.
+const QUIET: &str = "buoyant_kernel=warn,delta_kernel=warn,deltalake_core=warn,datafusion=warn,sqlx=warn";
+
+/// Serves until the process is told to stop.
+pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
+    let filter = EnvFilter::try_new(format!("{},{QUIET}", arguments.log)).map_err(|error| {
+        hinted(format!("`{}` is no log level: {error}", arguments.log), "such as info or debug")
+    })?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let listener = bind(SocketAddr::new(arguments.host, arguments.port)).await?;
+    let data = make_folder(&arguments.data)?;
+    let _lock = lock(&data)?;
+    let options = PlatformOptions {
+        folder: data.clone(),
+        database: arguments.database,
+        artifacts: arguments.artifacts,
+        worker: Worker {
+            program: std::env::current_exe().context("this program does not know where it lies")?,
+            arguments: vec!["worker".to_owned()],
+        },
+    };
+    let platform = Platform::open(options).await.map_err(|error| with_hint(&error))?;
+    let settings = Settings { data_folder: Some(data.display().to_string()), ..Settings::default() };
+    let app = App::new(Arc::clone(&platform), settings);
+    if let Some(token) = platform.first_token().await.map_err(|error| with_hint(&error))? {
+        write_token(&data, &token)?;
+    }
+    let address = listener.local_addr().context("the listener has no address")?;
+    output::line(&format!("Gingham is at http://{}", server::browser_address(address)));
+    let (stop, stopping) = watch::channel(false);
+    let worker = tokio::spawn(Arc::clone(&platform).work(stopping));
+    server::serve(app, listener, told_to_stop()).await.context("the server cannot serve")?;
+    stop.send_replace(true);
+    worker.abort();
+    platform.close().await.map_err(|error| with_hint(&error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there; name another port with --port",
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need more rights; take one above with --port"
+            }
+            _ => "name another address with --host",
+        };
+        hinted(format!("cannot listen on {address}: {error}"), hint)
+    })
+}
+
+fn make_folder(folder: &Path) -> Result<std::path::PathBuf> {
+    let refused = |error: std::io::Error| {
+        hinted(
+            format!("the data folder `{}` cannot be used: {error}", folder.display()),
+            "name a folder on a disk that can be written to with --data",
+        )
+    };
+    fs::create_dir_all(folder).map_err(refused)?;
+    let folder = folder.canonicalize().map_err(refused)?;
+    // Better to find out now than at the first write.
+    tempfile::tempfile_in(&folder).map_err(refused)?;
+    Ok(folder)
+}
+
+/// Keeps every other server out of the folder as long as this one lives.
+fn lock(folder: &Path) -> Result<Flock<File>> {
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("lock"))
+        .context("the data folder cannot be locked")?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+        hinted(
+            format!("another server uses the data folder `{}`", folder.display()),
+            "stop it first, or name another folder with --data",
+        )
+    })
+}
+
+/// The token of the first administrator, for the one who may read the folder.
+fn write_token(folder: &Path, token: &str) -> Result<()> {
+    let path = folder.join("token");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .context("the first token cannot be written")?;
+    writeln!(file, "{token}").context("the first token cannot be written")?;
+    tracing::info!("the administrator's token is in `{}`", path.display());
+    Ok(())
+}
+
+/// Ready when Ctrl+C is pressed or the process is told to end.
+async fn told_to_stop() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn with_hint(error: &platform::Error) -> anyhow::Error {
+    match error.hint() {
+        Some(hint) => hinted(error.to_string(), hint),
+        None => anyhow::anyhow!("{error}"),
+    }
+}

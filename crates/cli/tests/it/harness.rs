@@ -1,0 +1,131 @@
+//! Running the binary, and a server made of it that stops with its test.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The binary with a clean environment.
+pub(crate) fn gingham() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gingham"));
+    command
+        .env_remove("GINGHAM_URL")
+        .env_remove("GINGHAM_TOKEN")
+        .env_remove("GINGHAM_DATA")
+        .env("NO_COLOR", "1");
+    command
+}
+
+/// What a run printed and how it exited.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs the binary with these arguments.
+pub(crate) fn run(arguments: &[&str]) -> Ran {
+    gingham().args(arguments).output().unwrap().into()
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The folder of the traffic example.
+pub(crate) fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/traffic")
+}
+
+/// A server in a fresh folder; it is told to stop when the test ends.
+pub(crate) struct Server {
+    process: Child,
+    port: u16,
+    pub(crate) data: PathBuf,
+    _folder: TempDir,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let port = free_port();
+        let process = Self::spawn(&data, port);
+        let mut server = Self { process, port, data, _folder: folder };
+        server.wait_until_healthy();
+        server
+    }
+
+    fn spawn(data: &Path, port: u16) -> Child {
+        gingham()
+            .args(["up", "--port", &port.to_string(), "--log", "warn", "--data"])
+            .arg(data)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    fn wait_until_healthy(&mut self) {
+        let started = Instant::now();
+        while self.try_run(&["status"]).code != Some(0) {
+            assert!(self.process.try_wait().unwrap().is_none(), "the server ended");
+            assert!(started.elapsed() < Duration::from_secs(60), "the server does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Kills the server as a power cut would, and starts it again.
+    pub(crate) fn crash_and_start_again(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = Self::spawn(&self.data, self.port);
+        self.wait_until_healthy();
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn try_run(&self, arguments: &[&str]) -> Ran {
+        gingham().arg("--server").arg(self.address()).args(arguments).output().unwrap().into()
+    }
+
+    /// Runs a command that must succeed and answers what it printed.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let ran = self.try_run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}\n{}", ran.stdout, ran.stderr);
+        ran.stdout
+    }
+
+    /// Runs a command that must succeed with `--json` and answers what it printed.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let printed = self.run(&[&["--json"], arguments].concat());
+        serde_json::from_str(&printed).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Ok(id) = i32::try_from(self.process.id()) {
+            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        }
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,106 @@
+//! A short journey on real rows: three months to learn from, five weeks of production.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, example};
+
+/// The example with less history, so that it is quick.
+fn short_example() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = fs::read_to_string(example().join("gingham.yaml")).unwrap();
+    let yaml =
+        yaml.replace("first_until: 2013-10-02", "first_until: 2013-02-01").replace("last: 8w", "last: 4w");
+    fs::write(folder.path().join("gingham.yaml"), yaml).unwrap();
+    for file in ["prepare.sql", "traffic.csv.gz"] {
+        fs::copy(example().join(file), folder.path().join(file)).unwrap();
+    }
+    let path = folder.path().to_owned();
+    (folder, path)
+}
+
+fn count(server: &Server, query: &str) -> Value {
+    server.json(&["sql", query])["rows"][0][0].clone()
+}
+
+#[test]
+fn a_file_becomes_a_monitored_model_that_survives_a_crash() {
+    let (_folder, path) = short_example();
+    let path = path.to_str().unwrap();
+    let mut server = Server::start();
+
+    let planned = server.json(&["plan", path]);
+    assert!(
+        planned["changes"].as_array().unwrap().iter().all(|change| change["action"] == "create"),
+        "{planned}"
+    );
+
+    let applied = server.try_run(&["apply", path]);
+    assert!(matches!(applied.code, Some(0 | 2)), "{}\n{}", applied.stdout, applied.stderr);
+    assert!(applied.stdout.contains("one-row-per-hour"), "{}", applied.stdout);
+    assert!(applied.stdout.contains("temperature-is-physical"), "{}", applied.stdout);
+    let version = server.json(&["show", "version", "traffic@1"]);
+    assert!(version["metrics"]["mae"].as_f64().unwrap() > 0.0);
+    assert_eq!(version["dataset_versions"][0]["number"], 1);
+    if applied.code == Some(2) {
+        server.run(&["promote", "traffic@1", "--reason", "the short example has too little to learn from"]);
+    }
+
+    let again = server.json(&["plan", path]);
+    assert!(
+        again["changes"].as_array().unwrap().iter().all(|change| change["action"] == "unchanged"),
+        "{again}"
+    );
+
+    let fed = server.json(&["feed", path, "--until", "2013-03-08"]);
+    assert_eq!(fed["failed"], 0, "{fed}");
+    let sent = fed["predictions"].as_u64().unwrap();
+    assert!(sent > 700, "{fed}");
+    assert_eq!(count(&server, "select count(distinct prediction_id) from predictions"), json!(sent));
+
+    server.crash_and_start_again();
+    assert_eq!(count(&server, "select count(distinct prediction_id) from predictions"), json!(sent));
+    assert_eq!(count(&server, "select count(*) from scored where label is not null"), fed["labels"]);
+    let windows = server.json(&["show", "monitor", "traffic"]);
+    assert!(windows["windows"].as_array().unwrap().len() >= 4, "{windows}");
+
+    let newest = count(&server, "select prediction_id from predictions order by event_time desc limit 1");
+    let lineage = server.json(&["lineage", &format!("prediction:{}", newest.as_str().unwrap())]);
+    let kinds: Vec<&str> =
+        lineage["nodes"].as_array().unwrap().iter().map(|node| node["kind"].as_str().unwrap()).collect();
+    for kind in ["prediction", "deployment", "version", "run", "dataset", "rows"] {
+        assert!(kinds.contains(&kind), "{kind} is not among {kinds:?}");
+    }
+    let predicted = server.run(&["predict", "traffic", "--row", r#"{"hour": 8, "weekday": 1, "month": 3, "temp": 270.0, "rain_1h": 0, "snow_1h": 0, "clouds_all": 40, "weather_main": "Clouds", "holiday": "None", "volume_last_week": 6100}"#]);
+    assert!(predicted.trim().parse::<f64>().unwrap() > 1_000.0, "{predicted}");
+    server.run(&["verify"]);
+    for listing in ["models", "datasets", "pipelines", "deployments", "alerts", "jobs", "experiments"] {
+        server.run(&["ls", listing]);
+    }
+    server.run(&["ls", "versions", "--model", "traffic"]);
+    server.run(&["ls", "runs", "--model", "traffic"]);
+    server.run(&["show", "model", "traffic"]);
+    server.run(&["log"]);
+    assert!(server.run(&["status"]).contains("traffic"));
+}
+
+#[test]
+fn an_empty_server_says_what_to_do_first() {
+    let server = Server::start();
+    assert!(server.run(&["status"]).contains("gingham apply examples/traffic"));
+    assert!(server.run(&["ls", "alerts"]).contains("all is quiet"));
+    assert_eq!(server.json(&["ls", "models"]), json!([]));
+}
+
+#[test]
+fn what_is_not_there_is_a_404_with_a_hint() {
+    let server = Server::start();
+    let ran = server.try_run(&["show", "model", "traffik"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("traffik"), "{}", ran.stderr);
+    let ran = server.try_run(&["train", "traffik"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("hint:"), "{}", ran.stderr);
+}

@@ -1,0 +1,8 @@
+//! The real binary: what it prints, how it exits, and one short journey through it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod harness;
+mod journey;
+mod mistakes;
+mod starting;
