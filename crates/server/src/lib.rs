@@ -12,6 +12,7 @@ mod app;
 mod apply;
 mod credentials;
 mod data;
+mod deployments;
 mod events;
 pub mod extract;
 #[cfg(test)]

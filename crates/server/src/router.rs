@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::{
-    apply, data, events, front_door, info, mlflow, models, monitoring, oip, openapi, overview, pipelines,
-    predictions, runs, ui,
+    apply, data, deployments, events, front_door, info, mlflow, models, monitoring, oip, openapi, overview,
+    pipelines, predictions, runs, ui,
 };
 
 /// How a protocol words a failure.
@@ -40,6 +40,7 @@ pub fn routes() -> Routes {
         .and(pipelines::routes())
         .and(monitoring::routes())
         .and(data::routes())
+        .and(deployments::routes())
         .and(predictions::routes())
         .and(apply::routes())
         .and(overview::routes())

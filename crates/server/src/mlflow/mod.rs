@@ -28,6 +28,7 @@ use crate::app::App;
 use crate::routes::{Routes, Rule, may};
 
 pub(crate) use failure::render_problem;
+pub(crate) use files::ROOT as ARTIFACT_ROOT;
 
 /// The version of MLflow whose server this one answers like.
 const ANSWERS_LIKE: &str = "3.12.0";

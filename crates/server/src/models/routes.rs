@@ -1,5 +1,7 @@
 //! Models, versions and promotions.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use governance::{Action, ObjectKind};
@@ -16,6 +18,9 @@ use crate::pipelines::JobBody;
 use crate::problem::Problem;
 use crate::routes::{Routes, may};
 
+/// A version is loaded and warmed before it serves.
+const SWITCH_DEADLINE: Duration = Duration::from_secs(120);
+
 pub(crate) fn routes() -> Routes {
     let view = may(Action::View, ObjectKind::Model);
     Routes::new()
@@ -25,7 +30,10 @@ pub(crate) fn routes() -> Routes {
         .documented(view.named_by("model"), routes!(get_version))
         .documented(view.named_by("model"), routes!(list_promotions))
         .documented(may(Action::Run, ObjectKind::Model).named_by("model"), routes!(train_model))
-        .documented(may(Action::Promote, ObjectKind::Model).named_by("model"), routes!(move_alias))
+        .documented(
+            may(Action::Promote, ObjectKind::Model).named_by("model").deadline(SWITCH_DEADLINE),
+            routes!(move_alias),
+        )
 }
 
 /// The models, by name.
@@ -92,7 +100,7 @@ async fn list_promotions(
     Ok(Json(PromotionPage { items, next_cursor: found.next_token }))
 }
 
-/// Points an alias at a version.
+/// Points an alias at a version; the deployments that follow it serve that version before the answer comes.
 #[utoipa::path(
     post,
     path = "/api/v1/models/{model}/aliases/{alias}",
@@ -109,11 +117,7 @@ async fn move_alias(
 ) -> Result<Json<MovedAlias>, Problem> {
     let expected = asked.expected_version.map_or(Expected::Anything, Expected::Version);
     let change = AliasChange { model, alias, version: asked.version, expected, reason: asked.reason };
-    let (actor, now) = (caller.actor(), app.now());
-    let moved = app
-        .db()
-        .write(move |tx| Box::pin(async move { registry::set_alias(tx, &change, &actor, now).await }))
-        .await?;
+    let moved = app.platform().promote(change, &caller.actor()).await?;
     Ok(Json(MovedAlias::from(moved)))
 }
 

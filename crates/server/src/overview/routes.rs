@@ -6,6 +6,7 @@ use utoipa_axum::routes;
 
 use super::wire::{AttentionBody, HitBody, HitPage, LineageBody, LineageQuery, SearchQuery, StatusBody};
 use crate::app::App;
+use crate::deployments::DeploymentBody;
 use crate::events::EventBody;
 use crate::extract::{Json, Query};
 use crate::models::ModelSummary;
@@ -26,6 +27,7 @@ async fn get_status(State(app): State<App>) -> Result<Json<StatusBody>, Problem>
     Ok(Json(StatusBody {
         needs_attention: status.needs_attention.into_iter().map(AttentionBody::from).collect(),
         models: status.models.into_iter().map(ModelSummary::from).collect(),
+        deployments: status.deployments.into_iter().map(DeploymentBody::from).collect(),
         alerts_firing: status.alerts_firing,
         jobs_running: status.jobs_running,
         recent_events: status.recent_events.into_iter().map(EventBody::from).collect(),

@@ -4,6 +4,7 @@ use base::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::deployments::DeploymentBody;
 use crate::events::EventBody;
 use crate::models::ModelSummary;
 
@@ -14,6 +15,8 @@ pub(crate) struct StatusBody {
     pub needs_attention: Vec<AttentionBody>,
     /// The models.
     pub models: Vec<ModelSummary>,
+    /// The deployments.
+    pub deployments: Vec<DeploymentBody>,
     /// How many alerts need an act.
     pub alerts_firing: usize,
     /// How many jobs wait or are under way.

@@ -2,22 +2,30 @@
 
 use std::num::NonZeroUsize;
 
+use artifacts::SafePath;
 use axum::extract::State;
+use base::PageRequest;
 use experiments::{ExperimentQuery, RunQuery, View, query};
 use governance::{Action, ObjectKind};
 use utoipa_axum::routes;
 
 use super::wire::{
-    ExperimentBody, ExperimentPage, HistoryBody, HistoryQuery, RunBody, RunPage, RunQueryBody,
+    ArtifactBody, ExperimentBody, ExperimentPage, HistoryBody, HistoryQuery, RunBody, RunPage, RunQueryBody,
 };
 use crate::app::App;
 use crate::extract::{Json, Paging, Path, Query};
+use crate::mlflow::ARTIFACT_ROOT;
 use crate::problem::Problem;
 use crate::routes::{Routes, may};
 
 /// How many points of a history are drawn unless the client says otherwise, and at most.
 const USUAL_POINTS: usize = 500;
 const MOST_POINTS: usize = 20_000;
+
+/// How many files of a run are shown.
+const ARTIFACTS_SHOWN: usize = 200;
+/// How the location of a run begins whose files this server keeps, below the root of all such files.
+const OWN_ARTIFACTS: &str = "mlflow-artifacts:/";
 
 pub(crate) fn routes() -> Routes {
     let view_run = may(Action::View, ObjectKind::Run);
@@ -90,7 +98,8 @@ async fn list_runs(
 #[utoipa::path(get, path = "/api/v1/runs/{run}", tag = "runs", params(("run" = String, Path)), responses((status = 200, body = RunBody)))]
 async fn get_run(State(app): State<App>, Path(run): Path<String>) -> Result<Json<RunBody>, Problem> {
     let run = experiments::get_run(&mut app.db().read().await?, &run).await?;
-    Ok(Json(RunBody::from(run)))
+    let artifacts = artifacts_of(&app, &run).await?;
+    Ok(Json(RunBody { artifacts, ..RunBody::from(run) }))
 }
 
 /// The history of a metric, thinned so that no spike is lost.
@@ -110,6 +119,20 @@ async fn get_metric_history(
     let at_most = NonZeroUsize::new(points).unwrap_or(NonZeroUsize::MIN);
     let series = experiments::metric_series(&mut app.db().read().await?, &run, &key, at_most, None).await?;
     Ok(Json(HistoryBody::from(series)))
+}
+
+/// What lies right below the run's artifact location; nothing when its files are kept elsewhere.
+async fn artifacts_of(app: &App, run: &experiments::Run) -> Result<Option<Vec<ArtifactBody>>, Problem> {
+    let Some(place) = run.artifact_uri.strip_prefix(OWN_ARTIFACTS) else { return Ok(None) };
+    let (root, path) = (SafePath::parse(ARTIFACT_ROOT)?, SafePath::parse(place.trim_matches('/'))?);
+    let listed =
+        app.platform().artifacts.list(&root, Some(&path), &PageRequest::first(ARTIFACTS_SHOWN)).await?;
+    let body = |entry: artifacts::Listed| {
+        let whole = entry.path.as_str();
+        let below = whole.strip_prefix(path.as_str()).unwrap_or(whole).trim_start_matches('/');
+        ArtifactBody { path: below.to_owned(), bytes: entry.blob.map(|blob| blob.bytes) }
+    };
+    Ok(Some(listed.items.into_iter().map(body).collect()))
 }
 
 fn split(terms: &str) -> Vec<String> {

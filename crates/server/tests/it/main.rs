@@ -5,6 +5,7 @@
 mod access;
 mod alerts;
 mod data;
+mod deployments;
 mod document;
 mod events;
 mod harness;

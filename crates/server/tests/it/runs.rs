@@ -85,3 +85,17 @@ async fn what_is_not_there_is_said_to_be_missing() {
     assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{}", reply.body);
     reply.problem();
 }
+
+#[tokio::test]
+async fn a_run_shows_the_files_that_a_client_left() {
+    let server = server().await;
+    let made =
+        server.post("/api/2.0/mlflow/runs/create", serde_json::json!({ "experiment_id": "0" })).await.json();
+    let id = made["run"]["info"]["run_id"].as_str().unwrap().to_owned();
+    let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{id}/artifacts/model/card.md");
+    let upload =
+        crate::harness::request(axum::http::Method::PUT, &path).map(|_| axum::body::Body::from("a card"));
+    assert_eq!(server.send(upload).await.status, StatusCode::OK);
+    let run = server.get(&format!("/api/v1/runs/{id}")).await.json();
+    assert_eq!(run["artifacts"], serde_json::json!([{ "path": "model" }]), "{run}");
+}
