@@ -6,7 +6,8 @@ const ROW_GAP = 14;
 
 /** Few columns leave room for more words. */
 function widths(columns: number): { node: number; gap: number } {
-  return columns <= 4 ? { node: 212, gap: 92 } : { node: 154, gap: 60 };
+  if (columns <= 4) return { node: 212, gap: 92 };
+  return columns === 5 ? { node: 160, gap: 82 } : { node: 154, gap: 60 };
 }
 
 export type Placed = { node: LineageNode; x: number; y: number };

@@ -56,7 +56,7 @@ function Node({ node, x, y, width, self }: { node: LineageNode; x: number; y: nu
       </text>
       {node.detail && (
         <text className="kind" x="10" y="47">
-          {clip(node.detail.replaceAll(/T[\d:.]+Z/g, "").replaceAll("`", ""), Math.floor((width - 16) / 5.5))}
+          {clip(node.detail.replaceAll(/T[\d:.]+Z/g, "").replaceAll("`", "").replaceAll(/[0-9a-f]{24,}/g, (id) => `…${id.slice(-6)}`), Math.floor((width - 16) / 5.5))}
         </text>
       )}
     </g>

@@ -11,6 +11,7 @@ export type ErrorSeries = {
   lines: Line[];
   gaps: Gap[];
   markers: Marker[];
+  /** Alerts that lasted; what came and went unnoticed is left to the list. */
   flags: Flag[];
 };
 
@@ -45,10 +46,10 @@ export function errorSeries(monitor: Monitor, alerts: readonly Alert[]): ErrorSe
     windows,
     gaps: gaps.filter((gap) => gap.to - gap.from > width * 0.5),
     markers,
-    flags: alerts.filter((alert) => alert.since).map((alert) => ({ at: seconds(alert.since), colour: alert.severity === "warn" ? "--warn" : "--bad" })),
+    flags: alerts.filter((alert) => alert.since && alert.state !== "expired").map((alert) => ({ at: seconds(alert.since), colour: alert.severity === "warn" ? "--warn" : "--bad" })),
     lines: [
       { label: metric, values: windows.map((window) => window?.metric?.[metric] ?? null), colour: "--chart-1", width: 1.8, points: ordered.length < 60 },
-      { label: "allowed", values: windows.map((window) => (window ? allowedLimit(window, monitor.spec) : null)), colour: "--chart-limit", dash: [6, 4], stepped: true, width: 1.3 },
+      { label: "allowed", values: windows.map((window) => (window && window.rows > 0 ? allowedLimit(window, monitor.spec) : null)), colour: "--chart-limit", dash: [6, 4], stepped: true, width: 1.3 },
     ],
   };
 }

@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { onThemeChange, token } from "~/lib/theme.ts";
 import { figure } from "~/lib/format.ts";
-import { drawFlags, drawGaps, drawMarkers, drawPick, type Flag, type Gap, type Marker } from "./overlays.ts";
+import { drawFlags, drawGapLabels, drawGaps, drawMarkers, drawPick, type Flag, type Gap, type Marker } from "./overlays.ts";
 
 export type Line = {
   label: string;
@@ -148,7 +148,7 @@ function chartOptions(given: Given, hover: (to: Hover | null) => void, zoomed: (
     ],
     hooks: {
       drawClear: [(chart) => drawGaps(chart, given.gaps ?? []), (chart) => drawPick(chart, given.picked)],
-      draw: [(chart) => drawMarkers(chart, given.markers ?? []), (chart) => drawFlags(chart, given.flags ?? [])],
+      draw: [(chart) => drawGapLabels(chart, given.gaps ?? []), (chart) => drawMarkers(chart, given.markers ?? []), (chart) => drawFlags(chart, given.flags ?? [])],
       setCursor: [
         (chart) => {
           const { idx, left } = chart.cursor;

@@ -34,15 +34,31 @@ export function drawGaps(chart: uPlot, gaps: readonly Gap[]): void {
       ctx.lineTo(x + bbox.height, bbox.top);
     }
     ctx.stroke();
-    if (gap.label) {
-      ctx.font = font(chart);
-      ctx.fillStyle = token("--text-2");
-      ctx.textAlign = "center";
-      ctx.textBaseline = "middle";
-      if (ctx.measureText(gap.label).width < right - left - 8) ctx.fillText(gap.label, (left + right) / 2, bbox.top + bbox.height / 2);
-    }
     ctx.restore();
   }
+}
+
+/** Said over the grid, on a patch of its own, where there is room for it. */
+export function drawGapLabels(chart: uPlot, gaps: readonly Gap[]): void {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.font = font(chart);
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  for (const gap of gaps) {
+    const [left, right] = [clamp(chart, gap.from), clamp(chart, gap.to)];
+    const room = 6 * devicePixelRatio;
+    const width = gap.label ? ctx.measureText(gap.label).width + 2 * room : 0;
+    if (!gap.label || width > right - left - room) continue;
+    const [x, y] = [(left + right) / 2, bbox.top + bbox.height * 0.42];
+    ctx.fillStyle = token("--surface");
+    ctx.beginPath();
+    ctx.roundRect(x - width / 2, y - 9 * devicePixelRatio, width, 18 * devicePixelRatio, 4 * devicePixelRatio);
+    ctx.fill();
+    ctx.fillStyle = token("--text-2");
+    ctx.fillText(gap.label, x, y);
+  }
+  ctx.restore();
 }
 
 export function drawMarkers(chart: uPlot, markers: readonly Marker[]): void {

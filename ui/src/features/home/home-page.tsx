@@ -138,7 +138,7 @@ function AttentionList({ rows }: { rows: readonly Attention[] }) {
 }
 
 function Jobs() {
-  const jobs = useQuery(jobsQuery).data?.slice(0, 5) ?? [];
+  const jobs = useQuery(jobsQuery).data?.slice(0, 4) ?? [];
   if (jobs.length === 0) return null;
   return (
     <Card title="Jobs" flush>
@@ -148,7 +148,7 @@ function Jobs() {
             <StateIcon state={job.state} />
             <span className="grow">
               <span className="strong">{sentence(words(job.kind))}</span> <span className="muted">{job.model}</span>
-              <div className="small muted wrap-anywhere"><Prose text={jobWords(job)} /></div>
+              <div className="small muted clamp"><Prose text={jobWords(job)} /></div>
             </span>
             <span className="when">
               <When at={job.finished_at ?? job.started_at ?? job.created_at} />
@@ -169,12 +169,12 @@ function jobWords(job: Job): string {
 function EventList({ events }: { events: readonly Event[] }) {
   return (
     <ul className="list">
-      {events.slice(0, 10).map((event) => {
+      {events.slice(0, 9).map((event) => {
         const link = objectLink(event.object);
         return (
           <li key={event.seq} className="list-row" style={{ padding: "7px 14px" }}>
             <span className="grow">
-              <span><Prose text={event.summary ?? words(event.kind.replaceAll(".", " "))} /></span>
+              <span className="clamp"><Prose text={event.summary ?? words(event.kind.replaceAll(".", " "))} /></span>
               <div className="small muted truncate">
                 {link ? <To to={link}>{shortName(event.object)}</To> : shortName(event.object)} by {actorName(event.actor)}
               </div>

@@ -20,7 +20,7 @@ export function Promotions({ query, versions }: { query: UseQueryResult<Promotio
             .map((each) => (
               <li key={`${each.version}-${each.alias}-${each.at}`} style={{ padding: 14 }} className="stack tight">
                 <div className="row wrap">
-                  <Badge state={each.promoted ? "promoted" : "rejected"}>{each.promoted ? "promoted" : "not promoted"}</Badge>
+                  <Badge state={each.promoted ? "promoted" : "skipped"}>{each.promoted ? "promoted" : "not promoted"}</Badge>
                   {model ? (
                     <To to={`/models/${encodeURIComponent(model)}/versions/${each.version}`} className="strong">
                       v{each.version}

@@ -20,7 +20,7 @@ function baseline(version: Version): string {
 export function Decision({ version }: { version: Version }) {
   const promotion = version.promotion;
   if (!promotion) return <span className="faint">not judged</span>;
-  return <Badge state={promotion.promoted ? "promoted" : "rejected"}>{promotion.promoted ? "promoted" : "not promoted"}</Badge>;
+  return <Badge state={promotion.promoted ? "promoted" : "skipped"}>{promotion.promoted ? "promoted" : "not promoted"}</Badge>;
 }
 
 const COLUMNS: readonly Column<Version>[] = [

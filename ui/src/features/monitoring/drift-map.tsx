@@ -7,25 +7,30 @@ import { day, fixed, seconds, span } from "~/lib/view-text.ts";
 
 type Props = { monitor: Monitor; picked: string | undefined; onPick: (window: MonitorWindow) => void };
 
+/** From where on a value counts as drift: each column has its own threshold, where its own windows vary much. */
+function thresholdOf(window: MonitorWindow, column: string, usual: number): number {
+  return (window.worst?.column === column ? window.worst.threshold : undefined) ?? usual;
+}
+
 /** What is known of a column in a window: every column if the server sends it, else the worst one. */
 function value(window: MonitorWindow, column: string): number | null {
   if (window.drift) return window.drift[column] ?? null;
   return window.worst?.column === column ? window.worst.value : null;
 }
 
-function columnsOf(windows: readonly MonitorWindow[]): string[] {
-  const most = new Map<string, number>();
+function columnsOf(windows: readonly MonitorWindow[], usual: number): string[] {
+  const over = new Map<string, number>();
   for (const window of windows) {
     const entries = window.drift ? Object.entries(window.drift) : window.worst ? [[window.worst.column, window.worst.value] as const] : [];
-    for (const [column, drift] of entries) most.set(column, Math.max(most.get(column) ?? 0, drift ?? 0));
+    for (const [column, drift] of entries) over.set(column, (over.get(column) ?? 0) + ((drift ?? 0) >= thresholdOf(window, column, usual) ? 1 : 0));
   }
-  return [...most].toSorted((a, b) => b[1] - a[1]).map(([column]) => column);
+  return [...over].toSorted((a, b) => b[1] - a[1]).map(([column]) => column);
 }
 
 export function DriftMap({ monitor, picked, onPick }: Props) {
   const { windows } = monitor;
-  const columns = columnsOf(windows);
   const threshold = monitor.spec?.drift?.threshold ?? 0.25;
+  const columns = columnsOf(windows, threshold);
   const complete = windows.some((window) => window.drift);
   const [hover, setHover] = useState<{ window: MonitorWindow; column: string } | null>(null);
   if (columns.length === 0) {
@@ -38,7 +43,7 @@ export function DriftMap({ monitor, picked, onPick }: Props) {
   return (
     <ChartCard
       title="Drift by column"
-      hint={hover ? `${hover.column}, ${span(hover.window.from, hover.window.to)}: ${fixed(value(hover.window, hover.column), 3)}` : complete ? "worst column first" : "the worst column of each window"}
+      hint={hover ? `${hover.column}, ${span(hover.window.from, hover.window.to)}: ${fixed(value(hover.window, hover.column), 3)} of ${fixed(thresholdOf(hover.window, hover.column, threshold), 2)}` : complete ? "most often drifted first" : "the worst column of each window"}
       chart={
         <div style={{ margin: "0 -14px" }}>
           <table className="heat" onMouseLeave={() => setHover(null)}>
@@ -67,7 +72,7 @@ export function DriftMap({ monitor, picked, onPick }: Props) {
       legend={
         <Legend
           entries={[
-            { label: `from ${threshold}: counts as drift`, colour: "--chart-2" },
+            { label: "over its threshold", colour: "--chart-2" },
             { label: "no rows", colour: "--chart-gap", shape: "gap" },
           ]}
         />
@@ -91,8 +96,9 @@ function Cells({ column, windows, threshold, picked, onPick, onHover }: Omit<Cel
       <rect width={(end - begin) / 3600} height="10" fill="var(--chart-gap)" />
       {windows.map((window) => {
         const drift = value(window, column);
-        const strength = drift === null ? 0 : Math.min(1, drift / (threshold * 2));
-        const over = drift !== null && drift >= threshold;
+        const reach = drift === null ? 0 : drift / thresholdOf(window, column, threshold);
+        const strength = Math.min(1, reach / 2);
+        const over = reach >= 1;
         return (
           // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions -- the error chart walks the same windows by keyboard
           <rect
