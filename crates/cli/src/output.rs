@@ -61,13 +61,13 @@ pub(crate) fn table(items: &[Value], columns: &[Column], if_empty: &str) {
     if items.is_empty() {
         return line(&faint(if_empty));
     }
-    let rows =
+    let rows: Vec<Vec<Value>> =
         items.iter().map(|item| columns.iter().map(|column| at(item, column.path)).collect()).collect();
-    grid(&columns.iter().map(|column| column.title.to_owned()).collect::<Vec<_>>(), rows);
+    grid(&columns.iter().map(|column| column.title.to_owned()).collect::<Vec<_>>(), &rows);
 }
 
 /// Prints rows of values as a table; numbers stand to the right.
-pub(crate) fn grid(titles: &[String], rows: Vec<Vec<Value>>) {
+pub(crate) fn grid(titles: &[String], rows: &[Vec<Value>]) {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(titles);
@@ -78,7 +78,7 @@ pub(crate) fn grid(titles: &[String], rows: Vec<Vec<Value>>) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    for row in &rows {
+    for row in rows {
         table.add_row(row.iter().map(text));
     }
     line(&table.to_string());

@@ -59,6 +59,7 @@ fn running_port(folder: &Path, programs: &Path) -> Option<u16> {
     if ready { port.parse().ok() } else { None }
 }
 
+#[expect(clippy::zombie_processes, reason = "the watchdog outlives this process on purpose")]
 fn start(folder: &Path, programs: &Path) -> u16 {
     let cluster = folder.join("cluster");
     let _ = fs::remove_dir_all(&cluster);

@@ -45,7 +45,7 @@ fn inputs_of_row(row: &str) -> Result<Vec<Value>> {
     let fields: Map<String, Value> = serde_json::from_str(row).map_err(|error| {
         hinted(format!("the row is not a JSON object: {error}"), r#"such as {"hour": 8, "temp": 281.5}"#)
     })?;
-    Ok(fields.into_iter().map(|(name, value)| input(&name, vec![value])).collect())
+    Ok(fields.into_iter().map(|(name, value)| input(&name, &[value])).collect())
 }
 
 /// The named columns of a table (all of them when none is named) as inputs of a request.
@@ -56,7 +56,7 @@ pub(crate) fn inputs_of_table(table: &Table, names: &[String]) -> Result<Vec<Val
         .iter()
         .map(|name| {
             let values = table.column(name).with_context(|| format!("column `{name}`"))?;
-            let data = match values {
+            let data: Vec<Value> = match values {
                 Values::Text(texts) => texts.into_iter().map(Value::from).collect(),
                 Values::Time(times) => times
                     .into_iter()
@@ -70,13 +70,13 @@ pub(crate) fn inputs_of_table(table: &Table, names: &[String]) -> Result<Vec<Val
                     .map(|number| number.map_or(Value::Null, Value::from))
                     .collect(),
             };
-            Ok(input(name, data))
+            Ok(input(name, &data))
         })
         .collect()
 }
 
 /// One input: words travel as BYTES, numbers as FP64, and a null is a missing number.
-fn input(name: &str, data: Vec<Value>) -> Value {
+fn input(name: &str, data: &[Value]) -> Value {
     let datatype = if data.iter().any(Value::is_string) { "BYTES" } else { "FP64" };
     json!({ "name": name, "shape": [data.len()], "datatype": datatype, "data": data })
 }

@@ -230,7 +230,9 @@ fn plain(item: &Value) {
         output::line(&format!("\n{}", bold(key)));
         match value.as_array() {
             Some(items) => {
-                items.iter().take(20).for_each(|item| output::line(&format!("  {}", output::text(item))))
+                for item in items.iter().take(20) {
+                    output::line(&format!("  {}", output::text(item)));
+                }
             }
             None => output::json(value),
         }

@@ -35,7 +35,7 @@ pub(super) async fn sql(client: &Client, arguments: &SqlArguments, json: bool) -
         return Ok(());
     }
     let count = rows.len();
-    output::grid(&names, rows);
+    output::grid(&names, &rows);
     let more = if at(&answer, "truncated") == Value::Bool(true) { ", and more: raise --limit" } else { "" };
     output::line(&faint(&format!("{count} rows in {} ms{more}", text_at(&answer, "elapsed_ms"))));
     Ok(())
