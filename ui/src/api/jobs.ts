@@ -7,7 +7,8 @@ export type Job = {
   id: string;
   kind: string;
   model?: string | null;
-  state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+  /** `queued`, `running`, `succeeded`, `failed` or `cancelled`. */
+  state: string;
   progress?: number | null;
   message?: string | null;
   error?: string | null;

@@ -39,7 +39,7 @@ export type Version = {
   model: string;
   number: number;
   created_at: string;
-  digest?: string;
+  digest?: string | null;
   flavor?: string;
   engine?: string;
   trainer?: string;

@@ -113,7 +113,7 @@ export type Alert = {
   updated_at?: string;
   closed_at?: string | null;
   silenced_until?: string | null;
-  history?: { at: string; from?: string; state: string; actor?: Actor; reason?: string | null }[];
+  history?: { at: string; from?: string | null; state: string; actor?: Actor; reason?: string | null }[];
 };
 
 export const monitorQuery = (model: string) =>

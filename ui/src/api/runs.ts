@@ -16,11 +16,11 @@ export type Run = {
   metrics?: Scalars;
   tags?: Record<string, string>;
   user?: string;
-  inputs?: { name: string; digest?: string; context?: string; source_type?: string; source?: string }[];
-  artifacts?: { path: string; bytes?: number }[] | null;
+  inputs?: { name: string; digest?: string; context?: string | null; source_type?: string; source?: string }[];
+  artifacts?: { path: string; bytes?: number | null }[] | null;
 };
 
-export type MetricHistory = { key: string; points: { step: number; timestamp: string | number; value: number | null }[]; sampled?: boolean };
+export type MetricHistory = { key: string; points: { step: number; timestamp: string | number; value?: number | null }[]; sampled?: boolean };
 
 export const experimentsQuery = queryOptions({
   queryKey: ["experiments"],

@@ -8,7 +8,7 @@ export type Info = {
   name: string;
   version: string;
   started_at?: string;
-  data_folder?: string;
+  data_folder?: string | null;
   principal?: { name: string; kind?: string } | null;
   engines?: (string | { name: string })[];
 };

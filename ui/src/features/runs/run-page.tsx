@@ -133,7 +133,7 @@ function History({ run, metric }: { run: string; metric: string }) {
 function HistoryChart({ history }: { history: MetricHistory }) {
   const { x, lines } = useMemo(() => {
     const points = history.points.toSorted((a, b) => a.step - b.step);
-    return { x: points.map((point) => point.step), lines: [{ label: history.key, values: points.map((point) => point.value), colour: "--chart-1" as const }] };
+    return { x: points.map((point) => point.step), lines: [{ label: history.key, values: points.map((point) => point.value ?? null), colour: "--chart-1" as const }] };
   }, [history]);
   return (
     <ChartCard
