@@ -7,25 +7,29 @@ const STEADY = new Set(["info", "sql", "search", "lineage"]);
 
 /** Reads `GET /events/stream` until `stop` fires; comes back after a pause when the line is cut. */
 export async function follow(client: QueryClient, stop: AbortSignal, onLine: (up: boolean) => void): Promise<void> {
+  const again = () => void client.invalidateQueries({ predicate: (query) => !STEADY.has(String(query.queryKey[0])) });
   let pause = 1_000;
+  let missed = false;
   while (!stop.aborted) {
     try {
       const response = await fetch(path("/events/stream"), { headers: headers({ accept: "text/event-stream" }), signal: stop });
       if (!response.ok || !response.body || !response.headers.get("content-type")?.includes("event-stream")) return;
       onLine(true);
+      if (missed) again();
       pause = 1_000;
-      await read(response.body, () => void client.invalidateQueries({ predicate: (query) => !STEADY.has(String(query.queryKey[0])) }));
+      await read(response.body, again);
     } catch {
       // Told below; the loop tries again.
     }
     if (stop.aborted) return;
     onLine(false);
+    missed = true;
     await new Promise((resolve) => setTimeout(resolve, pause));
     pause = Math.min(pause * 2, 15_000);
   }
 }
 
-/** Calls `changed` at most twice a second, however fast events arrive. */
+/** Calls `changed` at most every other second, however fast events arrive. */
 async function read(body: ReadableStream<Uint8Array>, changed: () => void): Promise<void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -37,7 +41,7 @@ async function read(body: ReadableStream<Uint8Array>, changed: () => void): Prom
       timer = setTimeout(() => {
         timer = undefined;
         changed();
-      }, 500);
+      }, 2_000);
     }
   }
 }

@@ -45,7 +45,9 @@ function Body({ deployment }: { deployment: Deployment }) {
         <Stat label="Serves" sub={deployment.previous_version ? `before it v${deployment.previous_version}` : undefined}>
           <To to={`/models/${encodeURIComponent(deployment.model)}/versions/${deployment.version}`}>{`v${deployment.version ?? "–"}`}</To>
         </Stat>
-        <Stat label="Requests">{count(requests)}</Stat>
+        <Stat label="Requests" sub="since the server started">
+          {count(requests)}
+        </Stat>
         <Stat label="Failed" sub={requests > 0 ? share(errors / requests, 2) : undefined}>
           <span className={errors ? "tone-bad" : undefined}>{count(errors)}</span>
         </Stat>

@@ -51,7 +51,9 @@ function Board({ status, deployments }: { status: Status; deployments: readonly 
           <span className={status.alerts_firing ? "tone-bad" : undefined}>{count(status.alerts_firing)}</span>
         </Stat>
         <Stat label="Models in production">{count(status.models.filter((model) => model.deployment).length)}</Stat>
-        <Stat label="Requests served">{count(requests)}</Stat>
+        <Stat label="Requests served" sub="since the server started">
+          {count(requests)}
+        </Stat>
         <Stat label="Failed requests">
           <span className={errors ? "tone-bad" : undefined}>{count(errors)}</span>
         </Stat>

@@ -54,7 +54,7 @@ export function PipelinesPage() {
     <Page title="Pipelines" lead="Each run goes from data to a judged version; steps whose inputs have not changed come from the cache." actions={<CopyAs snippets={{ CLI: "gingham ls pipelines", curl: `curl ${origin()}/api/v1/pipeline-runs` }} />}>
       <section className="card">
         <Loaded query={query} isEmpty={(runs) => runs.length === 0} empty={<Empty title="No pipeline has run" why="Applying a model's file runs its pipeline once; after that new data, an alert or a person starts it." snippet={"gingham train traffic"} />}>
-          {(runs) => <Table label="Pipeline runs" columns={COLUMNS} rows={runs.toSorted((a, b) => seconds(b.started_at) - seconds(a.started_at))} rowKey={(run) => run.id} href={link} keys />}
+          {(runs) => <Table label="Pipeline runs" columns={COLUMNS.filter((column) => column.key !== "steps" || runs.some((run) => run.steps?.length))} rows={runs.toSorted((a, b) => seconds(b.started_at) - seconds(a.started_at))} rowKey={(run) => run.id} href={link} keys />}
         </Loaded>
       </section>
     </Page>
