@@ -23,7 +23,7 @@ export function LineageGraph({ lineage, self }: { lineage: Lineage; self?: strin
   const plan = useMemo(() => layOut(lineage), [lineage]);
   return (
     <div className="lineage" style={{ padding: 14 }}>
-      <svg viewBox={`0 0 ${plan.width} ${plan.height}`} style={{ width: "100%", minWidth: plan.width * 0.78, maxWidth: plan.width }} role="img" aria-label={`Lineage of ${lineage.nodes.length} objects: ${lineage.nodes.map((node) => node.title).join(", ")}`}>
+      <svg viewBox={`0 0 ${plan.width} ${plan.height}`} style={{ width: `max(100%, ${plan.width * 0.78}px)`, maxWidth: plan.width, aspectRatio: `${plan.width} / ${plan.height}` }} role="img" aria-label={`Lineage of ${lineage.nodes.length} objects: ${lineage.nodes.map((node) => node.title).join(", ")}`}>
         {plan.edges.map((edge) => (
           <g key={`${edge.from}>${edge.to}`}>
             <path className="edge" d={edge.path} />

@@ -21,7 +21,7 @@ test("stored numbers are not rounded away", () => {
 });
 
 test("a sentence begins with a capital, a measure is in capitals", () => {
-  expect([sentence("the rain"), sentence("mae is worse"), sentence("`temp` moved")]).toEqual(["The rain", "MAE is worse", "`temp` moved"]);
+  expect([sentence("the rain"), sentence("mae is worse"), sentence("`temp` moved"), sentence("traffic: gone")]).toEqual(["The rain", "MAE is worse", "`temp` moved", "traffic: gone"]);
 });
 
 test("a half-open window is named by its last day", () => {

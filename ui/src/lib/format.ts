@@ -60,7 +60,7 @@ export function words(name: string | null | undefined): string {
 /** Begins with a capital, or in capitals where the first word is a measure such as `mae`. */
 export function sentence(text: string | null | undefined): string {
   const plain = text ?? "";
-  if (plain.startsWith("`")) return plain;
+  if (/^(`|[\w-]+: )/.test(plain)) return plain; // A name keeps its own letters.
   const measure = /^(mae|rmse|mape|wape|psi|auc|r2)\b/.exec(plain)?.[0];
   return measure ? measure.toUpperCase() + plain.slice(measure.length) : plain.charAt(0).toUpperCase() + plain.slice(1);
 }

@@ -25,7 +25,7 @@ const COLUMNS: readonly Column<PipelineRun>[] = [
     ),
   },
   { key: "model", title: "Model", cell: (run) => <To to={`/models/${encodeURIComponent(run.model)}`}>{run.model}</To> },
-  { key: "cause", title: "Why it ran", cell: (run) => (run.cause ? <Prose text={run.cause} /> : "–") },
+  { key: "cause", title: "Why it ran", cell: (run) => <div style={{ minWidth: 200 }}>{run.cause ? <Prose text={run.cause} /> : "–"}</div> },
   { key: "steps", title: "Steps", cell: (run) => (run.steps ? <StepDots run={run} /> : "–") },
   { key: "state", title: "State", cell: (run) => <Badge state={run.state} /> },
   { key: "took", title: "Took", num: true, cell: (run) => (run.finished_at ? duration(run.started_at, run.finished_at) : "–") },
