@@ -18,6 +18,7 @@ pub struct Program {
     arguments: Vec<String>,
     folder: Option<PathBuf>,
     environment: BTreeMap<String, String>,
+    without: Vec<String>,
     deadline: Option<Duration>,
 }
 
@@ -40,14 +41,26 @@ impl Program {
             arguments: Vec::new(),
             folder: None,
             environment: BTreeMap::new(),
+            without: Vec::new(),
             deadline: None,
         }
     }
 
     /// Cargo, in the checkout, with the shared build folder.
+    ///
+    /// What the cargo that runs *us* has set is taken away: some build scripts look at
+    /// `CARGO_MANIFEST_DIR` and its like, and everything above them would be built again whenever
+    /// cargo is started from here and then by hand.
     pub fn cargo() -> Result<Self> {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        Ok(Self::new(cargo)
+        let mut program = Self::new(cargo);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if set_by_cargo_for_us(&name) {
+                program.without.push(name);
+            }
+        }
+        Ok(program
             .folder(repository::root()?)
             .env("CARGO_TARGET_DIR", repository::target_folder()?.to_string_lossy())
             .env("CARGO_TERM_COLOR", "always"))
@@ -129,7 +142,11 @@ impl Program {
     /// The command underneath, for those who keep the child themselves.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.name);
-        command.args(&self.arguments).envs(&self.environment);
+        command.args(&self.arguments);
+        for name in &self.without {
+            command.env_remove(name);
+        }
+        command.envs(&self.environment);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
@@ -162,6 +179,14 @@ impl Program {
         let output = kept.lock().map(|kept| kept.clone()).unwrap_or_default();
         Ok(Ended { success, output, words })
     }
+}
+
+/// Whether a variable describes our own crate to us, rather than to what we start.
+fn set_by_cargo_for_us(name: &str) -> bool {
+    const ALONE: &[&str] =
+        &["CARGO", "CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
+    const FAMILIES: &[&str] = &["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_", "CARGO_BIN_EXE_"];
+    ALONE.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 fn copy(
@@ -248,6 +273,20 @@ mod tests {
         let ended = Program::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]).run_quietly().unwrap();
         assert!(!ended.success);
         assert!(ended.output.contains("out") && ended.output.contains("err"), "{}", ended.output);
+    }
+
+    #[test]
+    fn what_cargo_says_of_us_is_not_passed_on() {
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO", "CARGO_CRATE_NAME"] {
+            assert!(set_by_cargo_for_us(name), "{name}");
+        }
+        for name in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_TERM_COLOR", "CARGO_INCREMENTAL", "PATH"] {
+            assert!(!set_by_cargo_for_us(name), "{name}");
+        }
+        // Nextest sets these for us as cargo does.
+        let ended = Program::cargo().unwrap().args(["--version"]).run_quietly().unwrap();
+        assert!(ended.success, "{}", ended.output);
+        assert!(Program::cargo().unwrap().without.iter().any(|name| name == "CARGO_MANIFEST_DIR"));
     }
 
     #[test]
