@@ -124,12 +124,6 @@ def test_sql_that_writes_is_refused(client: gingham.Client) -> None:
         client.sql("drop table predictions")
 
 
-def test_sql_with_a_slip_names_the_nearest_word(client: gingham.Client) -> None:
-    with pytest.raises(gingham.GinghamError) as caught:
-        client.sql("select count(*) from prediction")
-    assert "predictions" in f"{caught.value.detail} {caught.value.hint}"
-
-
 def test_an_empty_server_has_no_alerts(client: gingham.Client) -> None:
     assert list(client.alerts.list(state="firing")) == []
     with pytest.raises(gingham.NotFound):

@@ -81,3 +81,9 @@ def test_a_word_where_a_number_belongs_is_named(client: gingham.Client) -> None:
 def test_the_gap_raised_an_alert(client: gingham.Client) -> None:
     kinds = {alert["kind"] for alert in client.alerts.list(model="traffic")}
     assert "gap" in kinds
+
+
+def test_sql_with_a_slip_names_the_nearest_word(client: gingham.Client) -> None:
+    with pytest.raises(gingham.GinghamError) as caught:
+        client.sql("select count(*) from prediction")
+    assert "predictions" in f"{caught.value.detail} {caught.value.hint}"
