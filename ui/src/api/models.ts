@@ -30,7 +30,8 @@ export type Rule = {
 export type Promotion = { promoted: boolean; decision?: string; rules?: Rule[]; at?: string };
 
 export type Field = { name: string; kind?: string; type?: string; required?: boolean };
-export type Signature = { inputs?: Field[]; output?: Field; outputs?: Field[] };
+/** The output may come with its kind or as a bare name. */
+export type Signature = { inputs?: Field[]; output?: Field | string };
 
 export type DatasetUse = { dataset: string; number: number; rows?: number; from?: string; to?: string; digest?: string };
 export type RowRange = { from?: string; to?: string; rows?: number };

@@ -3,7 +3,8 @@ import type { Signature } from "~/api/models.ts";
 import { words } from "~/lib/format.ts";
 
 export function SignatureTable({ signature }: { signature: Signature | undefined }) {
-  const outputs = signature?.outputs ?? (signature?.output ? [signature.output] : []);
+  const output = typeof signature?.output === "string" ? { name: signature.output, kind: "number" } : signature?.output;
+  const outputs = output ? [output] : [];
   const rows = [...(signature?.inputs ?? []).map((field) => ({ field, way: "input" })), ...outputs.map((field) => ({ field, way: "output" }))];
   if (rows.length === 0) return <p className="muted" style={{ padding: 14 }}>No signature is known.</p>;
   return (
