@@ -1,6 +1,6 @@
 //! Databases that tests start and stop.
 //!
-//! [`databases`] gives a fresh SQLite file and a fresh database on a real PostgreSQL server, so
+//! [`databases()`] gives a fresh SQLite file and a fresh database on a real PostgreSQL server, so
 //! that every store test runs on both. Failing to start either one fails the test: nothing is
 //! skipped silently. `GINGHAM_TEST_POSTGRES=off` leaves PostgreSQL out and says so.
 
