@@ -76,15 +76,15 @@ function Body({ alert }: { alert: Alert }) {
           <Card title="About">
             <Facts
               entries={[
-                ["model", alert.model ? <To to={`/models/${encodeURIComponent(alert.model)}`}>{alert.model}</To> : undefined],
+                ["model", alert.model ? <To key="model" to={`/models/${encodeURIComponent(alert.model)}`}>{alert.model}</To> : undefined],
                 ["kind", words(alert.kind)],
                 ["since", <span key="since">{day(alert.since)}</span>],
                 ["until", alert.details?.gap && !alert.details.gap.open ? day(alert.details.gap.to) : undefined],
-                ["version", alert.model && alert.version ? <To to={`/models/${encodeURIComponent(alert.model)}/versions/${alert.version}`}>{`v${alert.version}`}</To> : undefined],
-                ["opened", alert.opened_at ? <When at={alert.opened_at} /> : undefined],
-                ["closed", alert.closed_at ? <When at={alert.closed_at} /> : undefined],
-                ["silenced until", alert.silenced_until ? <When at={alert.silenced_until} exact /> : undefined],
-                ["watched", alert.model ? <To to={`/monitoring/${encodeURIComponent(alert.model)}`}>monitoring</To> : undefined],
+                ["version", alert.model && alert.version ? <To key="version" to={`/models/${encodeURIComponent(alert.model)}/versions/${alert.version}`}>{`v${alert.version}`}</To> : undefined],
+                ["opened", alert.opened_at ? <When key="opened" at={alert.opened_at} /> : undefined],
+                ["closed", alert.closed_at ? <When key="closed" at={alert.closed_at} /> : undefined],
+                ["silenced until", alert.silenced_until ? <When key="silenced until" at={alert.silenced_until} exact /> : undefined],
+                ["watched", alert.model ? <To key="watched" to={`/monitoring/${encodeURIComponent(alert.model)}`}>monitoring</To> : undefined],
               ]}
             />
           </Card>

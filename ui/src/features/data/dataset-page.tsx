@@ -120,7 +120,7 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
               entries={[
                 ...(chosen.origin && typeof chosen.origin === "object" && !Array.isArray(chosen.origin) ? Object.entries(chosen.origin).map(([key, value]) => [words(key), cell(value)] as const) : ([["from", cell(chosen.origin)]] as const)),
                 ["table version", chosen.delta_version === undefined ? undefined : count(chosen.delta_version)],
-                ["digest", chosen.digest && <code title={chosen.digest}>{shortDigest(chosen.digest)}…</code>],
+                ["digest", chosen.digest && <code key="digest" title={chosen.digest}>{shortDigest(chosen.digest)}…</code>],
               ]}
             />
           </Card>

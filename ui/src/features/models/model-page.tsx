@@ -96,7 +96,7 @@ function Body({ name, model }: { name: string; model: Model }) {
               entries={[
                 ["owner", model.owner],
                 ["project", model.project],
-                ["deployment", model.deployment ? <To to={`/deployments/${encodeURIComponent(model.deployment)}`}>{model.deployment}</To> : undefined],
+                ["deployment", model.deployment ? <To key="deployment" to={`/deployments/${encodeURIComponent(model.deployment)}`}>{model.deployment}</To> : undefined],
                 ["changed", <When key="when" at={model.updated_at} />],
                 ...aliases.map((alias) => [alias.alias, <AliasFact key={alias.alias} name={name} alias={alias} />] as const),
               ]}

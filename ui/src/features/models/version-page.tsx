@@ -116,14 +116,14 @@ function Body({ version }: { version: Version }) {
                       </span>,
                     ] as const,
                 ),
-                ["run", version.source_run ? <To to={`/runs/${version.source_run}`}>{shortDigest(version.source_run)}…</To> : undefined],
-                ["pipeline", version.pipeline_run ? <To to={`/pipelines/${version.pipeline_run}`}>{shortDigest(version.pipeline_run)}…</To> : undefined],
+                ["run", version.source_run ? <To key="run" to={`/runs/${version.source_run}`}>{shortDigest(version.source_run)}…</To> : undefined],
+                ["pipeline", version.pipeline_run ? <To key="pipeline" to={`/pipelines/${version.pipeline_run}`}>{shortDigest(version.pipeline_run)}…</To> : undefined],
                 ["flavor", version.flavor],
                 ["registered", <When key="at" at={version.created_at} exact />],
                 [
                   "digest",
                   version.digest && (
-                    <span className="row" style={{ gap: 2 }}>
+                    <span key="value" className="row" style={{ gap: 2 }}>
                       <code title={version.digest}>{version.digest.slice(0, 20)}…</code>
                       <CopyButton text={version.digest} label="Copy the digest" />
                     </span>

@@ -86,7 +86,7 @@ function Body({ prediction }: { prediction: Prediction }) {
                 ["received", <When key="received" at={prediction.received_time} exact />],
                 ["variant", prediction.variant],
                 ["entity", prediction.entity],
-                ["trace", prediction.trace_id && <code>{prediction.trace_id}</code>],
+                ["trace", prediction.trace_id && <code key="trace">{prediction.trace_id}</code>],
               ]}
             />
           </Card>

@@ -43,7 +43,7 @@ export function SettingsPage() {
                     ["you are", data.principal ? `${data.principal.name}${data.principal.kind ? ` (${words(data.principal.kind)})` : ""}` : "nobody"],
                     ["version", `${data.name} ${data.version}`],
                     ["started", <When key="at" at={data.started_at} exact />],
-                    ["data folder", data.data_folder && <code>{data.data_folder}</code>],
+                    ["data folder", data.data_folder && <code key="data folder">{data.data_folder}</code>],
                     ["engines", data.engines?.map((engine) => (typeof engine === "string" ? engine : engine.name)).join(", ")],
                     ["API", <a key="api" href="/api/v1/openapi.json">openapi.json</a>],
                     ["metrics", <a key="metrics" href="/metrics">Prometheus</a>],
