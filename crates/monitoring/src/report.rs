@@ -1,5 +1,7 @@
 //! What is known about one window.
 
+use std::collections::BTreeMap;
+
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 use stats::RegressionMetrics;
@@ -261,6 +263,12 @@ pub struct WindowSummary {
     pub drift_state: State,
     /// The column that differs most for its threshold.
     pub worst: Option<Worst>,
+    /// How much each column differs, by name.
+    #[serde(default)]
+    pub drift: BTreeMap<String, f64>,
+    /// What each column's difference has to reach to matter, by name.
+    #[serde(default)]
+    pub drift_thresholds: BTreeMap<String, f64>,
 }
 
 /// The column that differs most for its threshold.
@@ -302,6 +310,17 @@ impl WindowReport {
             reference_metric: self.performance.as_ref().and_then(|performance| performance.reference),
             drift_state: self.drift_state,
             worst,
+            drift: self
+                .drift
+                .iter()
+                .filter_map(|column| Some((column.column.clone(), column.value?)))
+                .collect(),
+            drift_thresholds: self
+                .drift
+                .iter()
+                .filter(|column| column.value.is_some())
+                .map(|column| (column.column.clone(), column.threshold))
+                .collect(),
         }
     }
 }

@@ -33,17 +33,16 @@ impl Platform {
     /// SQL that cannot be run, with the nearest name when one is unknown; limits of time and size.
     pub async fn sql(&self, query: &str, limit: usize) -> Result<SqlAnswer, Error> {
         let started = Instant::now();
-        let limits = QueryLimits { max_rows: limit.saturating_add(1), ..QueryLimits::default() };
+        let limits = QueryLimits { max_rows: limit, ..QueryLimits::default() };
         let mut tables = self.archive.query()?;
         for (name, table, version) in self.dataset_tables(query).await? {
             tables = tables.delta(name, table, version);
         }
-        let answer = tables.limits(limits).run(query).await?;
-        let truncated = answer.row_count() > limit;
+        let answer = tables.limits(limits).preview(query).await?;
         Ok(SqlAnswer {
-            columns: answer.schema().columns.clone(),
-            rows: answer.json_arrays(limit),
-            truncated,
+            columns: answer.table.schema().columns.clone(),
+            rows: answer.table.json_arrays(limit),
+            truncated: answer.truncated,
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }

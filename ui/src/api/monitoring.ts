@@ -32,6 +32,8 @@ export type MonitorWindow = {
   worst?: { column: string; statistic: string; value: number; threshold?: number } | null;
   /** The drift statistic of every column, where the server sends it. */
   drift?: Record<string, number | null> | null;
+  /** From where on each column's statistic counts as drift. */
+  drift_thresholds?: Record<string, number> | null;
 };
 
 export type MonitorSpec = {

@@ -2029,8 +2029,16 @@ export interface components {
         };
         /** @description A window of event time. */
         WindowBody: {
+            /** @description How much each column differs, by name. */
+            drift: {
+                [key: string]: number;
+            };
             /** @description How the inputs and predictions stand altogether. */
             drift_state: string;
+            /** @description What each column's difference has to reach to matter, by name. */
+            drift_thresholds: {
+                [key: string]: number;
+            };
             /**
              * Format: date-time
              * @description Its beginning, which belongs to it.

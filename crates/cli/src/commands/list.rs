@@ -85,7 +85,7 @@ fn listing(arguments: &ListArguments) -> Result<Listing> {
             &[
                 ("dataset", "name"),
                 ("versions", "latest_version"),
-                ("rows", "rows"),
+                ("rows", "rows_total"),
                 ("from", "from"),
                 ("to", "to"),
             ],

@@ -49,6 +49,14 @@ fn items(value: &Value, path: &str) -> Vec<Value> {
     at(value, path).as_array().cloned().unwrap_or_default()
 }
 
+/// How many days the title of an alert about a gap speaks of.
+fn days_in(alert: &Value) -> u64 {
+    let title = text_at(alert, "title");
+    let words: Vec<&str> = title.split(' ').collect();
+    let days = words.iter().zip(words.iter().skip(1)).find(|(_, unit)| unit.starts_with("day"));
+    days.and_then(|(number, _)| number.parse().ok()).unwrap_or(0)
+}
+
 impl Asked<'_> {
     async fn first_rows(&self, project: &Project) -> Result<Fact> {
         let version = self.first_version().await?;
@@ -60,7 +68,7 @@ impl Asked<'_> {
         };
         let seen = format!(
             "{} rows, {} to {}",
-            text_at(&version, "rows"),
+            text_at(&version, "rows_total"),
             text_at(&version, "from"),
             text_at(&version, "to")
         );
@@ -155,13 +163,15 @@ impl Asked<'_> {
         let judged = windows.iter().filter(|window| at(window, "metric.mae").is_number()).count();
         let alerts =
             self.client.list("/api/v1/alerts", &[("model", Some(self.model.to_owned()))], 1_000).await?;
-        let of_kind = |kind: &str, word: &str| {
-            alerts
-                .iter()
-                .find(|alert| text_at(alert, "kind") == kind && text_at(alert, "what_changed").contains(word))
-                .map(|alert| text_at(alert, "title"))
-        };
-        let (gap, rain) = (of_kind("gap", ""), of_kind("value_range", "rain_1h"));
+        let longest =
+            alerts.iter().filter(|alert| text_at(alert, "kind") == "gap").max_by_key(|alert| days_in(alert));
+        let gap = longest.map(|alert| text_at(alert, "title"));
+        let rain = alerts
+            .iter()
+            .find(|alert| {
+                text_at(alert, "kind") == "value_range" && text_at(alert, "what_changed").contains("rain_1h")
+            })
+            .map(|alert| text_at(alert, "what_changed"));
         Ok(vec![
             Fact {
                 step: "each week was looked at",

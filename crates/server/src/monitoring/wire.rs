@@ -1,5 +1,7 @@
 //! JSON shapes of windows and alerts.
 
+use std::collections::BTreeMap;
+
 use ::monitoring::{Act, Alert, State, Transition, WindowSummary};
 use base::{Period, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,10 @@ pub(crate) struct WindowBody {
     pub drift_state: State,
     /// The column that differs most for its threshold.
     pub worst: Option<WorstBody>,
+    /// How much each column differs, by name.
+    pub drift: BTreeMap<String, f64>,
+    /// What each column's difference has to reach to matter, by name.
+    pub drift_thresholds: BTreeMap<String, f64>,
 }
 
 /// The column that differs most for its threshold.
@@ -213,6 +219,8 @@ impl From<WindowSummary> for WindowBody {
             metric: summary.metric,
             reference_metric: summary.reference_metric,
             drift_state: summary.drift_state,
+            drift: summary.drift,
+            drift_thresholds: summary.drift_thresholds,
             worst: summary.worst.map(|worst| WorstBody {
                 column: worst.column,
                 statistic: worst.statistic,

@@ -9,7 +9,7 @@ type Props = { monitor: Monitor; picked: string | undefined; onPick: (window: Mo
 
 /** From where on a value counts as drift: each column has its own threshold, where its own windows vary much. */
 function thresholdOf(window: MonitorWindow, column: string, usual: number): number {
-  return (window.worst?.column === column ? window.worst.threshold : undefined) ?? usual;
+  return window.drift_thresholds?.[column] ?? (window.worst?.column === column ? window.worst.threshold : undefined) ?? usual;
 }
 
 /** What is known of a column in a window: every column if the server sends it, else the worst one. */
