@@ -119,6 +119,14 @@ def test_sql_becomes_a_frame(client: gingham.Client) -> None:
     assert frame["n"].tolist() == [1, 2]
 
 
+def test_more_rows_than_asked_for_are_cut_and_said_so(client: gingham.Client) -> None:
+    query = "select * from (values (1), (2), (3), (4), (5)) as t(n) order by n"
+    rows = client.sql(query, limit=2)
+    assert [row["n"] for row in rows] == [1, 2]
+    assert rows.truncated
+    assert not client.sql(query, limit=5).truncated
+
+
 def test_sql_that_writes_is_refused(client: gingham.Client) -> None:
     with pytest.raises(gingham.Invalid):
         client.sql("drop table predictions")

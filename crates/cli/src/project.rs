@@ -24,7 +24,7 @@ impl Project {
         let spec_yaml = fs::read_to_string(&file).map_err(|error| {
             hinted(format!("`{}` cannot be read: {error}", file.display()), "name the file or its folder")
         })?;
-        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        let folder = folder_of(&file).to_owned();
         let source = SpecSource { files: files_beside(&folder), spec_yaml };
         let spec = platform::spec::parse(&source).map_err(|mut error| {
             error.file = file.display().to_string();
@@ -55,6 +55,14 @@ impl Project {
     }
 }
 
+/// The folder that a file is in; that of a bare name is the current one.
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// Reads a CSV (also `.gz`) or Parquet file.
 pub(crate) fn read_table(path: &Path) -> Result<Table> {
     let shown = path.display();
@@ -78,4 +86,15 @@ fn files_beside(folder: &Path) -> BTreeMap<String, String> {
             Some((entry.file_name().into_string().ok()?, fs::read_to_string(entry.path()).ok()?))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_is_in_the_current_folder() {
+        assert_eq!(folder_of(Path::new("gingham.yaml")), Path::new("."));
+        assert_eq!(folder_of(Path::new("examples/traffic/gingham.yaml")), Path::new("examples/traffic"));
+    }
 }
