@@ -52,6 +52,7 @@ impl Program {
     /// `CARGO_MANIFEST_DIR` and its like, and everything above them would be built again whenever
     /// cargo is started from here and then by hand.
     pub fn cargo() -> Result<Self> {
+        repository::claim_target_folder()?;
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let mut program = Self::new(cargo);
         for (name, _) in std::env::vars_os() {

@@ -38,6 +38,28 @@ pub fn target_folder() -> Result<PathBuf> {
     }
 }
 
+/// Makes the shared build folder build *this* checkout.
+///
+/// Cargo names what it builds by paths within the workspace and judges by times of change, so in a
+/// folder that another checkout used last it would take that one's crates for ours. When the
+/// checkout has changed, our own crates count as changed.
+pub fn claim_target_folder() -> Result<()> {
+    let root = root()?;
+    let mark = target_folder()?.join("checkout");
+    let here = root.to_string_lossy().into_owned();
+    if std::fs::read_to_string(&mark).is_ok_and(|last| last == here) {
+        return Ok(());
+    }
+    let now = std::time::SystemTime::now();
+    for path in files()?.iter().filter(|path| path.ends_with(".rs") || path.ends_with("/up.sql")) {
+        let file = std::fs::File::options().append(true).open(root.join(path));
+        // A read-only checkout is built as it is.
+        drop(file.and_then(|file| file.set_modified(now)));
+    }
+    std::fs::create_dir_all(target_folder()?)?;
+    std::fs::write(&mark, here).with_context(|| format!("`{}` cannot be written", mark.display()))
+}
+
 /// The `gingham` binary as the one profile builds it.
 pub fn binary() -> Result<PathBuf> {
     Ok(target_folder()?.join("debug").join("gingham"))
