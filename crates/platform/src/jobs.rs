@@ -14,7 +14,10 @@ use crate::{Error, Platform, specs};
 const KINDS: [&str; 1] = ["train"];
 const LEASE: Period = Period::from_micros(30_000_000);
 const BEAT: Duration = Duration::from_millis(500);
-const IDLE: Duration = Duration::from_millis(200);
+/// How long to wait for news before looking again: retries come due, and other servers die, without an event here.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long to wait when the database does not answer.
+const TROUBLE: Duration = Duration::from_secs(2);
 /// The name under which this server holds jobs; a server that starts again takes back what it held.
 const WORKER: &str = "server";
 
@@ -44,18 +47,21 @@ impl Platform {
         if let Err(error) = self.take_up_broken_off().await {
             tracing::error!(%error, "jobs that were broken off cannot be taken up");
         }
+        let mut news = self.db.subscribe();
         while !*stop.borrow() {
             match self.next_job().await {
                 Ok(Some((lease, job))) => self.do_job(lease, job).await,
                 Ok(None) => {
                     tokio::select! {
                         _ = stop.changed() => {}
+                        // A job that is queued leaves an event.
+                        _ = news.changed() => {}
                         () = tokio::time::sleep(IDLE) => {}
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, "no job can be taken");
-                    tokio::time::sleep(IDLE * 10).await;
+                    tokio::time::sleep(TROUBLE).await;
                 }
             }
         }
@@ -79,7 +85,12 @@ impl Platform {
         let now = self.clock.now();
         let leased: Result<_, pipelines::Error> = self
             .db
-            .write(move |tx| Box::pin(async move { jobs::lease_next(tx, &KINDS, WORKER, LEASE, now).await }))
+            .write(move |tx| {
+                Box::pin(async move {
+                    jobs::expire(tx, now).await?;
+                    jobs::lease_next(tx, &KINDS, WORKER, LEASE, now).await
+                })
+            })
             .await;
         Ok(leased?)
     }

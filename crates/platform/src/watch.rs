@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use base::{Actor, Timestamp};
+use base::{Actor, Period, Timestamp};
 use db::Tx;
 use inference::Batch;
 use monitoring::store::{Moved, earlier_reports, last_window, record_window};
@@ -16,11 +17,17 @@ use registry::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tables::Table;
+use tokio::sync::watch;
 
 use crate::rows::{RowRange, columns_of, split_at, watched_column, with_target};
 use crate::specs::AppliedSpec;
 use crate::train::TrainOrder;
 use crate::{Error, Platform, specs};
+
+/// How often live data is looked at.
+const EVERY: Duration = Duration::from_secs(60);
+/// A model whose newest prediction is older than this is replayed or retired: its time stands still.
+const LIVE: Period = Period::from_days(30);
 
 /// How many references are kept in memory.
 const MOST_REFERENCES: usize = 32;
@@ -39,6 +46,34 @@ pub struct Watched {
 }
 
 impl Platform {
+    /// Looks at the live data of every model that has a monitor, every minute, until `stop` becomes true.
+    pub async fn keep_watch(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+            if let Err(error) = self.look_at_all().await {
+                tracing::error!(%error, "live data cannot be looked at");
+            }
+        }
+    }
+
+    /// Looks at every monitor once. While predictions come, time is the present, so that silence is noticed.
+    async fn look_at_all(&self) -> Result<(), Error> {
+        let applied = specs::all(&mut self.db.read().await?).await?;
+        for applied in applied.iter().filter(|applied| applied.spec.monitor.is_some()) {
+            let model = &applied.spec.model;
+            let Some(newest) = self.archive.watermark(model) else { continue };
+            let now = self.clock.now();
+            let until = if now.since(newest) < LIVE { now.max(newest) } else { newest };
+            if let Err(error) = self.evaluate_monitor(model, Some(until)).await {
+                tracing::error!(model.name = %model, %error, "the monitor of `{model}` cannot look");
+            }
+        }
+        Ok(())
+    }
+
     /// Looks at the windows of a model's live data that have ended by `until` (the newest prediction when absent),
     /// labels included. Windows that were looked at before are not looked at again.
     ///
