@@ -10,7 +10,7 @@ use crate::{Result, misfits};
 /// For each row whether it holds every row check whose severity is more than a warning. What only
 /// warns says that a row is odd; what fails says that it is wrong, and nothing should learn from it.
 ///
-/// A check that does not fit the table leaves every row sound; [`crate::evaluate`] reports it.
+/// A check that does not fit the table leaves every row sound; [`crate::evaluate()`] reports it.
 pub async fn sound_rows(checks: &[Check], table: &Table, circumstances: &Circumstances) -> Result<Vec<bool>> {
     let schema = table.schema();
     let misfits = misfits(checks, schema);
