@@ -146,7 +146,8 @@ impl PredictionBody {
             lineage: None,
         };
         row.remove("weight");
-        PredictionBody { features: row, ..body }
+        let features = row.into_iter().map(|(column, value)| (feature_of(column), value)).collect();
+        PredictionBody { features, ..body }
     }
 
     pub(super) fn of_stored(stored: StoredPrediction, lineage: LineageBody) -> Self {
@@ -173,6 +174,33 @@ impl PredictionBody {
             entity: json!(prediction.entity),
             lineage: Some(lineage),
         }
+    }
+}
+
+/// The columns that every row of `scored` has.
+const COMMON: [&str; 15] = [
+    "prediction_id",
+    "event_time",
+    "received_time",
+    "model",
+    "version",
+    "deployment",
+    "variant",
+    "prediction",
+    "label",
+    "label_time",
+    "latency_us",
+    "status",
+    "trace_id",
+    "entity",
+    "weight",
+];
+
+/// The feature that a column keeps: one whose name a common column has is kept under `feature_NAME`.
+fn feature_of(column: String) -> String {
+    match column.strip_prefix("feature_") {
+        Some(feature) if COMMON.contains(&feature) => feature.to_owned(),
+        _ => column,
     }
 }
 

@@ -12,6 +12,7 @@ mod harness;
 mod journey;
 mod models;
 mod pipelines;
+mod predictions;
 mod requests;
 mod runs;
 mod stopping;
