@@ -45,7 +45,11 @@ fn inputs_of_row(row: &str) -> Result<Vec<Value>> {
     let fields: Map<String, Value> = serde_json::from_str(row).map_err(|error| {
         hinted(format!("the row is not a JSON object: {error}"), r#"such as {"hour": 8, "temp": 281.5}"#)
     })?;
-    Ok(fields.into_iter().map(|(name, value)| input(&name, &[value])).collect())
+    // A field that is null is one that is not known, as if it had been left out.
+    let known = fields.into_iter().filter(|(_, value)| !value.is_null());
+    Ok(known
+        .map(|(name, value)| input(&name, if value.is_string() { "BYTES" } else { "FP64" }, &[value]))
+        .collect())
 }
 
 /// The named columns of a table (all of them when none is named) as inputs of a request.
@@ -56,28 +60,23 @@ pub(crate) fn inputs_of_table(table: &Table, names: &[String]) -> Result<Vec<Val
         .iter()
         .map(|name| {
             let values = table.column(name).with_context(|| format!("column `{name}`"))?;
-            let data: Vec<Value> = match values {
-                Values::Text(texts) => texts.into_iter().map(Value::from).collect(),
-                Values::Time(times) => times
-                    .into_iter()
-                    .map(|at| {
-                        at.map_or(Value::Null, |at| base::Timestamp::from_micros(at).to_string().into())
-                    })
-                    .collect(),
-                Values::Int(_) | Values::Real(_) | Values::Bool(_) => table
-                    .numbers(name)?
-                    .into_iter()
-                    .map(|number| number.map_or(Value::Null, Value::from))
-                    .collect(),
+            let (datatype, data): (_, Vec<Value>) = match values {
+                Values::Text(texts) => ("BYTES", texts.into_iter().map(Value::from).collect()),
+                Values::Time(times) => {
+                    let written = |at| base::Timestamp::from_micros(at).to_string();
+                    ("BYTES", times.into_iter().map(|at| Value::from(at.map(written))).collect())
+                }
+                Values::Int(_) | Values::Real(_) | Values::Bool(_) => {
+                    ("FP64", table.numbers(name)?.into_iter().map(Value::from).collect())
+                }
             };
-            Ok(input(name, &data))
+            Ok(input(name, datatype, &data))
         })
         .collect()
 }
 
-/// One input: words travel as BYTES, numbers as FP64, and a null is a missing number.
-fn input(name: &str, data: &[Value]) -> Value {
-    let datatype = if data.iter().any(Value::is_string) { "BYTES" } else { "FP64" };
+/// One input: words travel as BYTES, numbers as FP64, and a null is a missing value of either.
+fn input(name: &str, datatype: &str, data: &[Value]) -> Value {
     json!({ "name": name, "shape": [data.len()], "datatype": datatype, "data": data })
 }
 
@@ -93,6 +92,6 @@ mod tests {
         let of = |name: &str| names.iter().position(|other| other == name).map(|at| types[at].as_str());
         assert_eq!(of("hour"), Some("FP64"));
         assert_eq!(of("weather"), Some("BYTES"));
-        assert_eq!(of("temp"), Some("FP64"));
+        assert_eq!(of("temp"), None);
     }
 }
