@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use base::{Failure, Kind};
 use governance::{Action, ObjectKind};
 use tables::QueryLimits;
 use utoipa_axum::routes;
@@ -84,8 +85,13 @@ async fn get_prediction(
     let unknown = || Problem::not_found("prediction", "prediction_not_found", &prediction);
     let id: Uuid = prediction.parse().map_err(|_| unknown())?;
     let stored = app.platform().archive.prediction(id).await?.ok_or_else(unknown)?;
-    let lineage = app.platform().lineage(&format!("prediction:{id}")).await?;
-    Ok(Json(PredictionBody::of_stored(stored, LineageBody::from(lineage))))
+    let lineage = match app.platform().lineage(&format!("prediction:{id}")).await {
+        Ok(lineage) => Some(LineageBody::from(lineage)),
+        // A version that was deleted since takes the way back with it, not the prediction.
+        Err(error) if error.kind() == Kind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Json(PredictionBody::of_stored(stored, lineage)))
 }
 
 /// Keeps outcomes of predictions; answers when they are durable.

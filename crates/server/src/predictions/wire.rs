@@ -48,7 +48,7 @@ pub(crate) struct PredictionBody {
     pub trace_id: Value,
     /// Who or what it is about.
     pub entity: Value,
-    /// Where it came from; lists leave it out.
+    /// Where it came from; lists leave it out, and so does a prediction whose version is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lineage: Option<LineageBody>,
 }
@@ -150,7 +150,7 @@ impl PredictionBody {
         PredictionBody { features, ..body }
     }
 
-    pub(super) fn of_stored(stored: StoredPrediction, lineage: LineageBody) -> Self {
+    pub(super) fn of_stored(stored: StoredPrediction, lineage: Option<LineageBody>) -> Self {
         let prediction = stored.prediction;
         let (label, label_time) = match stored.label {
             Some(label) => (value_of(label.value), json!(label.label_time)),
@@ -172,7 +172,7 @@ impl PredictionBody {
             status: json!(prediction.status),
             trace_id: json!(prediction.trace_id),
             entity: json!(prediction.entity),
-            lineage: Some(lineage),
+            lineage,
         }
     }
 }
