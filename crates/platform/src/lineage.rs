@@ -1,5 +1,6 @@
 //! Where something came from: from a prediction back to the rows that its model learnt from.
 
+use base::{Failure, Kind};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -107,7 +108,14 @@ impl Platform {
             format!("/deployments/{deployment}"),
         );
         let served = lineage.add(Some(&start), "answered by", served);
-        self.trace_version(lineage, Some(&served), "served", &prediction.model, prediction.version).await?;
+        let traced =
+            self.trace_version(lineage, Some(&served), "served", &prediction.model, prediction.version).await;
+        // Predictions of models that are served elsewhere have no version here: the way ends there.
+        if let Err(error) = traced
+            && error.kind() != Kind::NotFound
+        {
+            return Err(error);
+        }
         Ok(Some(()))
     }
 
