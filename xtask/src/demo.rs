@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::flags::Flags;
 use crate::process::Program;
@@ -41,6 +41,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
 fn fresh_folder() -> Result<std::path::PathBuf> {
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
     let parent = std::env::temp_dir().join("gingham-demo");
-    std::fs::create_dir_all(&parent)?;
+    std::fs::create_dir_all(&parent)
+        .with_context(|| format!("the folder `{}` cannot be made", parent.display()))?;
     Ok(parent.join(format!("{seconds}-{}", std::process::id())))
 }
