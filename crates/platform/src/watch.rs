@@ -104,9 +104,12 @@ impl Platform {
         let live = Live::of(&applied, rows)?;
         let mut previous = self.last_event_before(model, start.from).await?;
         for window in due {
-            let report = self.report(&applied, &spec, &live, window, previous, watermark).await?;
+            let earlier =
+                earlier_reports(&mut self.db.read().await?, model, window.from, spec.look_back()).await?;
+            let look = Look { window, previous_event: previous, watermark, earlier: &earlier };
+            let report = self.report(&applied, &spec, &live, &look).await?;
             previous = live.last_in(&window).or(previous);
-            let moved = self.record(&spec, report).await?;
+            let moved = self.record(&spec, report, earlier).await?;
             seen.windows_evaluated += 1;
             for moved in moved.into_iter().filter(Moved::began_to_fire) {
                 seen.jobs.extend(self.act_on(&applied, &moved.alert).await?);
@@ -121,39 +124,37 @@ impl Platform {
         applied: &AppliedSpec,
         spec: &MonitorSpec,
         live: &Live,
-        window: Window,
-        previous_event: Option<Timestamp>,
-        watermark: Timestamp,
+        look: &Look<'_>,
     ) -> Result<WindowReport, Error> {
         let model = &applied.spec.model;
-        let rows = live.rows_in(&window)?;
-        let version = match live.version_in(&window) {
+        let rows = live.rows_in(&look.window)?;
+        let version = match live.version_in(&look.window) {
             Some(version) => version,
             None => self.serving_version(applied).await?,
         };
         let reference = self.reference(applied, version).await?;
-        let earlier =
-            earlier_reports(&mut self.db.read().await?, model, window.from, spec.look_back()).await?;
         Ok(evaluate_window(
             spec,
             &WindowInput {
                 model,
                 version,
-                window,
+                window: look.window,
                 rows: &rows,
                 reference: reference.as_deref(),
-                earlier: &earlier,
-                previous_event,
-                next_event: live.first_after(&window),
-                watermark,
+                earlier: look.earlier,
+                previous_event: look.previous_event,
+                next_event: live.first_after(&look.window),
+                watermark: look.watermark,
             },
         ))
     }
 
-    async fn record(&self, spec: &MonitorSpec, report: WindowReport) -> Result<Vec<Moved>, Error> {
-        let earlier =
-            earlier_reports(&mut self.db.read().await?, &report.model, report.window.from, spec.look_back())
-                .await?;
+    async fn record(
+        &self,
+        spec: &MonitorSpec,
+        report: WindowReport,
+        earlier: Vec<WindowReport>,
+    ) -> Result<Vec<Moved>, Error> {
         let spec = spec.clone();
         let recorded: Result<_, monitoring::Error> = self
             .db
@@ -239,6 +240,15 @@ impl Platform {
         let rows = Rows::new(times_of(&training, &pipeline.time)?, columns)?.with_predictions(predicted)?;
         Ok(Some(Reference::new(rows, metrics_of(version.metrics.as_ref()))))
     }
+}
+
+/// One window, and what is known around it.
+struct Look<'a> {
+    window: Window,
+    previous_event: Option<Timestamp>,
+    watermark: Timestamp,
+    /// Reports of the windows before it.
+    earlier: &'a [WindowReport],
 }
 
 /// The event time of the newest retraining that an alert started.
