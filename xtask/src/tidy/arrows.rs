@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 /// The rooms that know only `base`.
-const LEAVES: &[&str] = &["artifacts", "db", "stats", "tables"];
+const LEAVES: &[&str] = &["artifacts", "db", "notices", "proto", "stats", "tables"];
 
 /// The rooms that hold one subject each and do not know each other.
 const DOMAINS: &[&str] = &[
     "archive",
     "checks",
+    "clusters",
     "datasets",
     "experiments",
     "governance",
@@ -38,10 +39,15 @@ const OWNED: &[(&str, &[&str])] = &[
     ("deltalake", &["tables"]),
     ("hyper", &["server"]),
     ("indicatif", &["cli"]),
+    ("k8s-openapi", &["clusters"]),
+    ("kube", &["clusters"]),
+    ("lettre", &["notices"]),
     ("object_store", &["artifacts", "tables"]),
+    ("ort", &["inference"]),
     ("parquet", &["tables"]),
     ("rust-embed", &["server"]),
     ("sqlx", &["db"]),
+    ("tonic", &["proto", "server", "cli"]),
     ("tower-http", &["server"]),
     ("utoipa", &["server"]),
     ("utoipa-axum", &["server"]),

@@ -1,0 +1,1 @@
+//! Deployments on Kubernetes: manifests, server-side apply, status.

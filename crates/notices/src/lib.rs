@@ -1,0 +1,1 @@
+//! Messages to people and systems: e-mail, chat, pagers, signed webhooks.
