@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Ask predictions, labels and datasets by SQL.
     Sql(SqlArguments),
+    /// Compare two sets of rows column by column: files, datasets or stretches of the archive.
+    Drift(crate::commands::drift::DriftArguments),
     /// Add rows to a dataset as a new version.
     Push(PushArguments),
     /// Train a model now, on the newest version of its dataset.

@@ -20,6 +20,7 @@ mod error;
 mod evaluate;
 mod finding;
 mod gap;
+mod judgement;
 mod performance;
 mod range;
 mod report;
@@ -34,6 +35,7 @@ pub use error::Error;
 pub use evaluate::{WindowInput, evaluate_window};
 pub use finding::{Act, AlertKind, ApiCall, Finding, Observation, findings, observations};
 pub use gap::{Gap, find_gaps};
+pub use judgement::{ColumnTest, ComparedColumn, DriftLimits, DriftReport, JudgedColumn, judge_columns};
 pub use report::{
     BinShare, ColumnDrift, DayError, Performance, RangeBreach, State, Unseen, Volume, WindowReport,
     WindowSummary, Worst,

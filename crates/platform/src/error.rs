@@ -76,6 +76,12 @@ macro_rules! errors {
                 /// What was asked for.
                 object: String,
             },
+            /// Rows were named in a form that is not understood.
+            #[error("`{name}` names no rows")]
+            UnknownRows {
+                /// What was asked for.
+                name: String,
+            },
             /// The file system does not do what it must.
             #[error("{doing}: {cause}")]
             Files {
@@ -143,7 +149,7 @@ impl Failure for Error {
                 Kind::NotFound
             }
             Self::NoRows { .. } => Kind::Conflict,
-            Self::RowsDoNotFit { .. } | Self::Prepared { .. } | Self::NotServable { .. } => Kind::Invalid,
+            Self::RowsDoNotFit { .. } | Self::Prepared { .. } | Self::NotServable { .. } | Self::UnknownRows { .. } => Kind::Invalid,
             Self::Blocked { .. } => Kind::CheckFailed,
             Self::Files { .. } => Kind::Unavailable,
             Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
@@ -156,6 +162,7 @@ impl Failure for Error {
             Self::ModelNotApplied { .. } => "model_not_found",
             Self::NoMonitor { .. } => "monitor_not_found",
             Self::UnknownObject { .. } => "object_not_found",
+            Self::UnknownRows { .. } => "rows_unknown",
             Self::NoRows { .. } => "dataset_empty",
             Self::RowsDoNotFit { .. } => "rows_do_not_fit",
             Self::Blocked { .. } => "check_failed",
@@ -179,6 +186,9 @@ impl Failure for Error {
                 Some("mend the rows, or change the check's severity in `gingham.yaml`".into())
             }
             Self::NoMonitor { .. } => Some("add a `monitor` to its `gingham.yaml` and apply it".into()),
+            Self::UnknownRows { .. } => {
+                Some("write `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or `archive:MODEL@FROM..TO`".into())
+            }
             Self::UnknownObject { .. } => {
                 Some("write `prediction:ID`, `model:NAME@VERSION` or `dataset:NAME@VERSION`".into())
             }

@@ -9,6 +9,7 @@
 )]
 
 mod birth;
+mod compare;
 mod deploy;
 mod error;
 mod jobs;
@@ -29,6 +30,8 @@ mod train;
 mod watch;
 pub mod worker;
 
+pub use monitoring::DriftReport;
+pub use compare::{CompareOptions, Named, compare_rows};
 pub use deploy::DeploymentView;
 pub use error::Error;
 pub use labels::{LabelsTaken, NewLabel};

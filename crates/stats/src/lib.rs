@@ -17,28 +17,41 @@
 mod base64;
 mod bootstrap;
 mod bound;
+mod column;
+mod comparison;
 mod discovery;
 mod edges;
 mod error;
 mod kolmogorov;
 mod levels;
 mod moments;
+mod ordered;
 mod profile;
 mod regression;
 mod sample;
 mod shares;
 mod sketch;
 mod tails;
+mod two_samples;
 
 pub use bootstrap::{Interval, paired_bootstrap};
 pub use bound::prediction_bound;
+pub use column::{
+    EXACT_TEXTS, Exactness, NumberColumn, NumberFigures, NumberGathering, SideProfile, TextColumn,
+    TextFigures,
+};
+pub use comparison::{
+    Bars, Comparison, LevelChange, Missing, Precision, Statistic, compare_numbers, compare_texts,
+};
 pub use discovery::adjusted_p_values;
 pub use edges::{Bins, COARSE_BINS, Edges, FINE_BINS};
 pub use error::Error;
 pub use levels::{EXACT_LEVELS, Levels, TopValue};
 pub use moments::Moments;
+pub use ordered::{EXACT_VALUES, Gathering, Ordered};
 pub use profile::{NumberProfile, Profile, TextProfile, Values};
 pub use regression::{RegressionMetrics, regression_metrics};
 pub use sample::{KolmogorovSmirnov, Sample};
 pub use shares::{ChiSquare, SHARE_FLOOR, Shares, psi_null_quantile};
 pub use sketch::{DistinctSketch, QuantileSketch};
+pub use two_samples::{OrderTests, Tested, order_tests, proportions, welch};

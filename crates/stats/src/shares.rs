@@ -165,6 +165,24 @@ impl Shares {
         ChiSquare { statistic, freedom, p_value: chi_square_tail(statistic, freedom as f64) }
     }
 
+    /// Two-sample likelihood ratio test (G), as `scipy.stats.chi2_contingency(lambda_="log-likelihood", correction=False)`.
+    #[must_use]
+    pub fn likelihood_ratio(&self) -> ChiSquare {
+        let (n, m) = self.rows();
+        let total = n + m;
+        let part = |seen: f64, expected: f64| if seen > 0.0 { seen * (seen / expected).ln() } else { 0.0 };
+        let (mut statistic, mut used) = (0.0, 0_u64);
+        for (reference, current) in self.reference.iter().zip(&self.current) {
+            let both = reference + current;
+            if both > 0.0 {
+                used += 1;
+                statistic += 2.0 * (part(*reference, both * n / total) + part(*current, both * m / total));
+            }
+        }
+        let freedom = used.saturating_sub(1);
+        ChiSquare { statistic, freedom, p_value: chi_square_tail(statistic, freedom as f64) }
+    }
+
     /// Cramér's V of the two-sample table, `sqrt(chi2 / (n + m))`, 0 to 1, without bias correction.
     #[must_use]
     pub fn cramers_v(&self) -> f64 {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod complete;
+pub(crate) mod drift;
 mod feed;
 mod jobs;
 mod list;
@@ -45,6 +46,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Ls(list) => list::list(&client()?, &list, json).await?,
         Command::Show(show) => show::show(&client()?, &show, json).await?,
         Command::Sql(sql) => sql::sql(&client()?, &sql, json).await?,
+        Command::Drift(drift) => return drift::drift(client, &drift, json).await,
         Command::Push(push) => return manage::push(&client()?, &push, json).await,
         Command::Train(train) => return manage::train(&client()?, &train, json).await,
         Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
