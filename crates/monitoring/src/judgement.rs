@@ -133,8 +133,10 @@ pub fn judge_columns(
         .into_iter()
         .find(|state| judged.iter().any(|column| column.state == *state))
         .unwrap_or(State::NoReference);
-    let exact =
-        judged.iter().filter_map(|column| column.comparison.as_ref()).all(|compared| compared.precision.exact);
+    let exact = judged
+        .iter()
+        .filter_map(|column| column.comparison.as_ref())
+        .all(|compared| compared.precision.exact);
     let names: Vec<&str> = judged
         .iter()
         .filter(|column| column.state == State::Drift)
@@ -220,7 +222,9 @@ fn tests_of(compared: &Comparison, limits: &DriftLimits) -> Vec<ColumnTest> {
                 put("distribution", "kolmogorov_smirnov", shift, limits.shift, certain);
             }
         }
-    } else if enough && let (Some(moved), Some(certain)) = (compared.value("total_variation"), p("chi_square")) {
+    } else if enough
+        && let (Some(moved), Some(certain)) = (compared.value("total_variation"), p("chi_square"))
+    {
         put("distribution", "total_variation", moved, limits.moved, certain);
     }
     if let (Some(then), Some(now), Some(certain)) =
@@ -322,11 +326,7 @@ fn moved(compared: &Comparison) -> String {
     most.map_or_else(
         || "distributed differently".to_owned(),
         |(label, before, after)| {
-            format!(
-                "{} of its values are {label}, were {}",
-                words::percent(after),
-                words::percent(before)
-            )
+            format!("{} of its values are {label}, were {}", words::percent(after), words::percent(before))
         },
     )
 }

@@ -1,7 +1,7 @@
 //! Two sets of rows compared column by column, on all cores: files, dataset versions, stretches of the archive.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use base::Timestamp;
 use monitoring::{ComparedColumn, DriftLimits, DriftReport, judge_columns};
@@ -61,10 +61,8 @@ pub fn compare_rows(
                 Err(format!("`{name}` holds {left} in the reference and {right} now"))
             }
             (Some(kind), Some(_)) if is_text(kind) => {
-                let (left, right) = (
-                    texts(&reference.rows, name, exactness)?,
-                    texts(&current.rows, name, exactness)?,
-                );
+                let (left, right) =
+                    (texts(&reference.rows, name, exactness)?, texts(&current.rows, name, exactness)?);
                 Ok(compare_texts(&left, &right))
             }
             (Some(_), Some(_)) => {
@@ -112,11 +110,7 @@ fn on_all_cores<T: Send, E: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-fn numbers(
-    rows: &Scan,
-    column: &str,
-    exactness: Exactness,
-) -> Result<stats::NumberColumn, tables::Error> {
+fn numbers(rows: &Scan, column: &str, exactness: Exactness) -> Result<stats::NumberColumn, tables::Error> {
     let mut sink = Numbers(NumberGathering::new(exactness));
     rows.visit(column, &mut sink)?;
     Ok(sink.0.finish())
@@ -168,7 +162,7 @@ impl Platform {
     /// # Errors
     /// When a name is unknown or of another shape; see [`compare_rows`].
     pub async fn compare(
-        self: &Arc<Self>,
+        &self,
         reference: &str,
         current: &str,
         options: CompareOptions,
@@ -240,7 +234,19 @@ fn watched_columns(archived: &Table) -> Result<Table, tables::Error> {
 /// Columns of the archive that are about the prediction and not of the model.
 const fn archive_columns() -> &'static [&'static str] {
     &[
-        "prediction_id", "event_time", "received_time", "model", "version", "deployment", "variant", "entity",
-        "latency_us", "status", "trace_id", "label_time", "tags", "weight",
+        "prediction_id",
+        "event_time",
+        "received_time",
+        "model",
+        "version",
+        "deployment",
+        "variant",
+        "entity",
+        "latency_us",
+        "status",
+        "trace_id",
+        "label_time",
+        "tags",
+        "weight",
     ]
 }

@@ -149,7 +149,10 @@ impl Failure for Error {
                 Kind::NotFound
             }
             Self::NoRows { .. } => Kind::Conflict,
-            Self::RowsDoNotFit { .. } | Self::Prepared { .. } | Self::NotServable { .. } | Self::UnknownRows { .. } => Kind::Invalid,
+            Self::RowsDoNotFit { .. }
+            | Self::Prepared { .. }
+            | Self::NotServable { .. }
+            | Self::UnknownRows { .. } => Kind::Invalid,
             Self::Blocked { .. } => Kind::CheckFailed,
             Self::Files { .. } => Kind::Unavailable,
             Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
@@ -186,9 +189,10 @@ impl Failure for Error {
                 Some("mend the rows, or change the check's severity in `gingham.yaml`".into())
             }
             Self::NoMonitor { .. } => Some("add a `monitor` to its `gingham.yaml` and apply it".into()),
-            Self::UnknownRows { .. } => {
-                Some("write `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or `archive:MODEL@FROM..TO`".into())
-            }
+            Self::UnknownRows { .. } => Some(
+                "write `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or `archive:MODEL@FROM..TO`"
+                    .into(),
+            ),
             Self::UnknownObject { .. } => {
                 Some("write `prediction:ID`, `model:NAME@VERSION` or `dataset:NAME@VERSION`".into())
             }

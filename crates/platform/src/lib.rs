@@ -30,13 +30,13 @@ mod train;
 mod watch;
 pub mod worker;
 
-pub use monitoring::DriftReport;
 pub use compare::{CompareOptions, Named, compare_rows};
 pub use deploy::DeploymentView;
 pub use error::Error;
 pub use labels::{LabelsTaken, NewLabel};
 pub use lineage::{Edge, Lineage, Node};
 pub use models::{ModelSummary, ModelView, VersionView};
+pub use monitoring::DriftReport;
 pub use open::{Platform, PlatformOptions, Worker};
 pub use plan::{Change, ChangeAction, Plan};
 pub use push::Pushed;

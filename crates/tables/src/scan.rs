@@ -60,12 +60,9 @@ impl Scan {
     /// When the file cannot be read.
     pub fn columns(&self) -> Result<Vec<(String, ColumnType)>> {
         match self {
-            Self::Table(table) => Ok(table
-                .schema()
-                .columns
-                .iter()
-                .map(|column| (column.name.clone(), column.kind))
-                .collect()),
+            Self::Table(table) => {
+                Ok(table.schema().columns.iter().map(|column| (column.name.clone(), column.kind)).collect())
+            }
             Self::Parquet(path) => {
                 let metadata = metadata(path, ArrowReaderOptions::new())?;
                 let kinds = metadata.schema().fields().iter();
@@ -83,11 +80,8 @@ impl Scan {
     pub fn visit(&self, column: &str, sink: &mut dyn ColumnSink) -> Result<()> {
         match self {
             Self::Table(table) => {
-                let index = table
-                    .batch()
-                    .schema()
-                    .index_of(column)
-                    .map_err(|_| table.schema().unknown(column))?;
+                let index =
+                    table.batch().schema().index_of(column).map_err(|_| table.schema().unknown(column))?;
                 let array = table.batch().column(index).clone();
                 let mut from = 0;
                 while from < array.len() {

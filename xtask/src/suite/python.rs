@@ -40,6 +40,7 @@ pub fn clients(stage: &mut Stage) -> Result<Outcome> {
     stage.build()?;
     let server = Server::start(&stage.folder()?.join("clients"))?;
     let mut program = pytest(python)?.arg("tests").env("GINGHAM_URL", server.url());
+    program = program.env("GINGHAM_BINARY", repository::binary()?.to_string_lossy());
     for file in ON_THE_DEMO {
         program = program.arg(format!("--ignore={file}"));
     }

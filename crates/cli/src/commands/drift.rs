@@ -107,7 +107,9 @@ fn print(report: &Value) {
     output::grid(&names, &rows);
     output::line(&text_at(report, "words"));
     if at(report, "exact") == Value::Bool(false) {
-        output::line(&faint("large columns were sketched; `--exact` keeps every value, `--json` tells the error"));
+        output::line(&faint(
+            "large columns were sketched; `--exact` keeps every value, `--json` tells the error",
+        ));
     }
 }
 

@@ -19,7 +19,7 @@ use crate::routes::{Routes, may};
 const DEADLINE: Duration = Duration::from_secs(600);
 
 pub(super) fn routes() -> Routes {
-    let rule = may(Action::View, ObjectKind::Dataset).deadline(DEADLINE);
+    let rule = may(Action::Query, ObjectKind::Prediction).deadline(DEADLINE);
     Routes::new().documented(rule, routes!(compare_rows))
 }
 
