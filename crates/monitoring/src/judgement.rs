@@ -116,7 +116,7 @@ pub fn judge_columns(
     limits: DriftLimits,
 ) -> DriftReport {
     let mut judged: Vec<JudgedColumn> =
-        columns.into_iter().map(|(name, compared)| before_verdict(name, compared, &limits)).collect();
+        columns.into_iter().map(|(name, compared)| before_verdict(&name, compared, &limits)).collect();
     let p_values: Vec<Option<f64>> =
         judged.iter().flat_map(|column| column.tests.iter().map(|test| Some(test.p_value))).collect();
     let mut adjusted = adjusted_p_values(&p_values).into_iter().flatten();
@@ -162,13 +162,9 @@ pub fn judge_columns(
     }
 }
 
-fn before_verdict(
-    column: String,
-    compared: Result<Comparison, String>,
-    limits: &DriftLimits,
-) -> JudgedColumn {
+fn before_verdict(column: &str, compared: Result<Comparison, String>, limits: &DriftLimits) -> JudgedColumn {
     let blank = |state, words, comparison| JudgedColumn {
-        column: column.clone(),
+        column: column.to_owned(),
         state,
         words,
         adjusted_p_value: None,

@@ -226,6 +226,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Every statistic of every column between two sets of rows, and the verdict. */
+        post: operations["compare_rows"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1001,6 +1018,22 @@ export interface components {
             nullable: boolean;
             /** @description `int`, `real`, `text`, `bool` or `time`. */
             type: string;
+        };
+        /** @description What is compared. */
+        Compare: {
+            /** @description Only these columns; all when absent. */
+            columns?: string[];
+            /** @description The same. */
+            current: string;
+            /** @description Keep every value, whatever the memory. */
+            exact?: boolean;
+            /**
+             * Format: int64
+             * @description Columns with fewer rows on either side are not judged.
+             */
+            min_rows?: number | null;
+            /** @description `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or `archive:MODEL@FROM..TO`. */
+            reference: string;
         };
         /** @description A named series of versions. */
         DatasetBody: {
@@ -2552,6 +2585,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeploymentBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    compare_rows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Compare"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
             /** @description a failure */
