@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Promote(PromoteArguments),
     /// Ask a deployment for predictions.
     Predict(PredictArguments),
+    /// Compute archived predictions again and say whether the same bits come out.
+    Replay(ReplayArguments),
     /// Look at the windows of live data that have ended, and raise or resolve alerts.
     Watch(WatchArguments),
     /// Acknowledge, resolve or silence an alert.
@@ -249,6 +251,19 @@ pub(crate) struct PredictArguments {
     /// A file with rows: CSV (also `.gz`) or Parquet.
     #[arg(long)]
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReplayArguments {
+    /// The id of one prediction.
+    #[arg(required_unless_present = "model", conflicts_with = "model")]
+    pub(crate) prediction: Option<String>,
+    /// The newest predictions of this model instead.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// How many of them, at most 10000.
+    #[arg(long, default_value_t = 100, requires = "model")]
+    pub(crate) last: usize,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -39,6 +39,22 @@ export const predictionsQuery = (filter: PredictionFilter) =>
 export const predictionQuery = (id: string) =>
   queryOptions({ queryKey: ["prediction", id], queryFn: ({ signal }) => get<Prediction>(`/predictions/${encodeURIComponent(id)}`, {}, signal) });
 
+export type Replay = {
+  prediction: string;
+  model: string;
+  version: number;
+  digest?: string | null;
+  engine?: string | null;
+  verdict: "equal" | "differs" | "missing";
+  archived?: number | null;
+  recomputed?: number | null;
+  difference?: number | null;
+  why?: string | null;
+};
+
+/** The prediction computed again by the version that answered then; asked for by a person. */
+export const replay = (id: string) => get<Replay>(`/predictions/${encodeURIComponent(id)}/replay`);
+
 export const lineageQuery = (object: string) =>
   queryOptions({ queryKey: ["lineage", object], queryFn: ({ signal }) => get<Lineage>("/lineage", { object }, signal) });
 

@@ -481,6 +481,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{model}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Computes the newest predictions of a model again. */
+        get: operations["replay_newest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{model}/train": {
         parameters: {
             query?: never;
@@ -660,6 +677,23 @@ export interface paths {
         };
         /** A prediction with its label and where it came from. */
         get: operations["get_prediction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/predictions/{prediction}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Computes a prediction again from its archived features, with the version that answered then. */
+        get: operations["replay_prediction"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1791,6 +1825,59 @@ export interface components {
             verdict: components["schemas"]["PushVerdictBody"];
             /** @description The new version. */
             version: components["schemas"]["DatasetVersionBody"];
+        };
+        /** @description A prediction that was computed again. */
+        ReplayBody: {
+            /**
+             * Format: double
+             * @description What was answered then.
+             */
+            archived?: number | null;
+            /**
+             * Format: double
+             * @description `recomputed - archived`, where the two differ.
+             */
+            difference?: number | null;
+            /** @description The digest of that version's bytes. */
+            digest?: string | null;
+            /** @description What evaluated it now. */
+            engine?: string | null;
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: uuid
+             * @description The prediction.
+             */
+            prediction: string;
+            /**
+             * Format: double
+             * @description What is answered now.
+             */
+            recomputed?: number | null;
+            /** @description `equal` to the last bit, `differs`, or `missing` when something that it needs is gone. */
+            verdict: string;
+            /**
+             * Format: int64
+             * @description The version that answered then, and was asked again.
+             */
+            version: number;
+            /** @description What is missing, or why the two may differ. */
+            why?: string | null;
+        };
+        /** @description The newest predictions of a model, computed again. */
+        ReplayReportBody: {
+            /** @description How many gave something else. */
+            differing: number;
+            /** @description How many gave the same bits. */
+            equal: number;
+            /** @description Those that are not equal, newest first, at most a hundred. */
+            exceptions: components["schemas"]["ReplayBody"][];
+            /** @description How many lacked something. */
+            missing: number;
+            /** @description The model. */
+            model: string;
+            /** @description How many were computed again. */
+            replayed: number;
         };
         /** @description How one check came out. */
         ResultBody: {
@@ -3103,6 +3190,39 @@ export interface operations {
             };
         };
     };
+    replay_newest: {
+        parameters: {
+            query?: {
+                /** @description The newest so many: 1 to 10000, 100 if not said. */
+                last?: number;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayReportBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     train_model: {
         parameters: {
             query?: never;
@@ -3458,6 +3578,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PredictionBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    replay_prediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                prediction: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayBody"];
                 };
             };
             /** @description a failure */

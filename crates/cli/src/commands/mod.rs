@@ -9,6 +9,7 @@ mod list;
 mod log;
 mod manage;
 mod predict;
+mod replay;
 mod show;
 mod sql;
 mod status;
@@ -51,6 +52,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Train(train) => return manage::train(&client()?, &train, json).await,
         Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
         Command::Predict(predict) => predict::predict(&client()?, &predict, json).await?,
+        Command::Replay(replay) => return replay::replay(&client()?, &replay, json).await,
         Command::Watch(watch) => manage::watch(&client()?, &watch, json).await?,
         Command::Alert(alert) => manage::alert(&client()?, &alert, json).await?,
         Command::Lineage(lineage) => show::lineage(&client()?, &lineage.object, json).await?,

@@ -73,6 +73,10 @@ fn a_file_becomes_a_monitored_model_that_survives_a_crash() {
     for kind in ["prediction", "deployment", "version", "run", "dataset", "rows"] {
         assert!(kinds.contains(&kind), "{kind} is not among {kinds:?}");
     }
+    let replayed = server.json(&["replay", newest.as_str().unwrap()]);
+    assert_eq!(replayed["verdict"], "equal", "{replayed}");
+    let replayed = server.json(&["replay", "--model", "traffic", "--last", "200"]);
+    assert_eq!((&replayed["replayed"], &replayed["equal"]), (&json!(200), &json!(200)), "{replayed}");
     let predicted = server.run(&["predict", "traffic", "--row", r#"{"hour": 8, "weekday": 1, "month": 3, "temp": 270.0, "rain_1h": 0, "snow_1h": 0, "clouds_all": 40, "weather_main": "Clouds", "holiday": "None", "volume_last_week": 6100}"#]);
     assert!(predicted.trim().parse::<f64>().unwrap() > 1_000.0, "{predicted}");
     server.run(&["verify"]);

@@ -4,4 +4,5 @@
 
 mod harness;
 mod pushing;
+mod replaying;
 mod training;

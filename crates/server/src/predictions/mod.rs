@@ -1,6 +1,7 @@
 //! The prediction archive: predictions, labels, and questions in SQL.
 
 mod list;
+mod replay;
 mod routes;
 mod wire;
 

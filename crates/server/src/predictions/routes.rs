@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .documented(view.deadline(SQL_DEADLINE), routes!(list_predictions))
         .documented(view.named_by("prediction"), routes!(get_prediction))
+        .and(super::replay::routes())
         .documented(label, routes!(take_labels))
         .documented(may(Action::Query, ObjectKind::Prediction).deadline(SQL_DEADLINE), routes!(run_sql))
 }

@@ -81,6 +81,14 @@ pub(crate) struct PredictionQuery {
     pub cursor: Option<String>,
 }
 
+/// How many predictions are computed again.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReplayQuery {
+    /// The newest so many: 1 to 10000, 100 if not said.
+    pub last: Option<usize>,
+}
+
 /// Outcomes of predictions.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

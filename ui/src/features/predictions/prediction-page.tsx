@@ -6,6 +6,7 @@ import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { LineageGraph, LineageStrip } from "~/components/lineage.tsx";
 import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
+import { ReplayCard } from "./replay-card.tsx";
 import { CopyAs, CopyButton, origin } from "~/components/snippet.tsx";
 import { Loaded } from "~/components/states.tsx";
 import { When } from "~/components/when.tsx";
@@ -28,7 +29,7 @@ export function PredictionPage() {
       actions={
         <CopyAs
           snippets={{
-            CLI: `gingham show prediction ${id}\ngingham lineage prediction:${id}`,
+            CLI: `gingham show prediction ${id}\ngingham lineage prediction:${id}\ngingham replay ${id}`,
             SQL: `select *\nfrom ${query.data?.model ? `"${query.data.model}".` : ""}scored\nwhere prediction_id = '${id}'`,
             curl: `curl ${origin()}/api/v1/predictions/${id}`,
           }}
@@ -90,6 +91,7 @@ function Body({ prediction }: { prediction: Prediction }) {
               ]}
             />
           </Card>
+          <ReplayCard id={prediction.id} />
         </div>
       </div>
       <Card title="Lineage" hint="from this answer back to the rows that its model learnt from" flush>
