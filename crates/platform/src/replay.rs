@@ -132,7 +132,9 @@ impl Platform {
             Err(error) => return Err(error.into()),
         };
         let Some(digest) = version.digest else {
-            return Ok(Err(format!("version {number} of `{model}` has no model file that is evaluated here")));
+            return Ok(Err(format!(
+                "version {number} of `{model}` has no model file that is evaluated here"
+            )));
         };
         Ok(match self.engine(digest).await {
             Ok(engine) => Ok((digest, Arc::new(ServedEngine::new(engine)))),

@@ -70,18 +70,7 @@ impl From<Replay> for ReplayBody {
             difference,
             why,
         } = replay;
-        Self {
-            prediction,
-            model,
-            version,
-            digest,
-            engine,
-            verdict,
-            archived,
-            recomputed,
-            difference,
-            why,
-        }
+        Self { prediction, model, version, digest, engine, verdict, archived, recomputed, difference, why }
     }
 }
 
