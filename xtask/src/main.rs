@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod demo;
 mod flags;
+mod postgres;
 mod process;
 mod repository;
 mod server;

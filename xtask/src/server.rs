@@ -12,7 +12,7 @@ use crate::process::{self, Program};
 use crate::repository;
 
 /// How long a server may take to be ready before it counts as broken.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_secs(240);
 
 /// A running server; it is stopped when this is dropped.
 #[derive(Debug)]
@@ -33,19 +33,26 @@ impl Server {
     /// The same with a given binary, asking `/health` every `every`.
     pub fn start_binary(binary: &Path, data: &Path, every: Duration) -> Result<Self> {
         let port = free_port()?;
-        let log = std::fs::File::create(data.with_extension("log")).context("no log file for the server")?;
-        let start = Instant::now();
-        let child = Program::new(binary)
+        let program = Program::new(binary)
             .args(["up", "--data"])
             .arg(data.to_string_lossy())
             .args(["--port".to_owned(), port.to_string()])
-            .folder(repository::root()?)
+            .folder(repository::root()?);
+        Self::start_program(&program, port, &data.with_extension("log"), every)
+    }
+
+    /// Starts a program that will listen on `port` and waits until `/health` answers 200, asking `every` so often. What
+    /// it prints goes into the file `log`.
+    pub fn start_program(program: &Program, port: u16, log: &Path, every: Duration) -> Result<Self> {
+        let file = std::fs::File::create(log).context("no log file for the server")?;
+        let start = Instant::now();
+        let child = program
             .command()
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .stdout(file.try_clone()?)
+            .stderr(file)
             .spawn()
-            .with_context(|| format!("`{}` could not be started", binary.display()))?;
+            .context("the server could not be started")?;
         let mut server = Self { child, port, ready_after: Duration::ZERO };
         loop {
             if status(port, "/health") == Some(200) {
@@ -53,10 +60,10 @@ impl Server {
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                bail!("`gingham up` {status} before it was ready\n{}", log_tail(data));
+                bail!("the server {status} before it was ready\n{}", tail(log));
             }
             if start.elapsed() > READY_WITHIN {
-                bail!("`gingham up` was not ready after {} s\n{}", READY_WITHIN.as_secs(), log_tail(data));
+                bail!("the server was not ready after {} s\n{}", READY_WITHIN.as_secs(), tail(log));
             }
             std::thread::sleep(every);
         }
@@ -106,8 +113,8 @@ fn status(port: u16, path: &str) -> Option<u16> {
     std::str::from_utf8(&head).ok()?.strip_prefix("HTTP/1.1 ")?.parse().ok()
 }
 
-fn log_tail(data: &Path) -> String {
-    let log = std::fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+fn tail(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
 }

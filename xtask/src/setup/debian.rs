@@ -74,6 +74,7 @@ fn apt(arguments: &[&str]) -> Result<(), Obstacle> {
     Err(Obstacle::Missing(format!("`apt-get {}` {}: {last}", arguments.join(" "), ended.words)))
 }
 
-fn is_root() -> bool {
+/// Whether we run as root, whom PostgreSQL does not serve.
+pub fn is_root() -> bool {
     Program::new("id").arg("-u").stdout().is_ok_and(|output| output.trim_ascii() == b"0")
 }

@@ -15,7 +15,7 @@ use crate::flags::Flags;
 use crate::process::Program;
 use crate::repository;
 
-pub use debian::{chromium, postgres};
+pub use debian::{chromium, is_root, postgres};
 pub use interface::{build as ui, modules as ui_modules};
 pub use python::environment as python;
 

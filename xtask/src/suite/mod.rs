@@ -36,6 +36,12 @@ const PARTS: &[Part] = &[
     Part { name: "ui-unit", what: "unit tests of the interface", fast: true, run: |_| interface::unit() },
     Part { name: "python-types", what: "types of the Python package", fast: true, run: |_| python::types() },
     Part { name: "clients", what: "real clients against `gingham up`", fast: false, run: python::clients },
+    Part {
+        name: "mlflow-postgres",
+        what: "MLflow's clients and recordings against `gingham up` on PostgreSQL",
+        fast: false,
+        run: python::mlflow_on_postgres,
+    },
     Part { name: "demo", what: "the whole story, `gingham demo --once`", fast: false, run: story::demo },
     Part { name: "archive", what: "the demo's tables read by deltalake", fast: false, run: python::archive },
     Part { name: "ui-walk", what: "a browser walks through the demo", fast: false, run: interface::walk },

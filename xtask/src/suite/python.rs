@@ -8,14 +8,18 @@ use anyhow::Result;
 use super::counts::Counts;
 use super::outcome::Outcome;
 use super::story::Stage;
+use crate::postgres::Postgres;
 use crate::process::Program;
-use crate::server::Server;
+use crate::server::{Server, free_port};
 use crate::{repository, setup};
 
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
 /// Tests that need the folder that the demo leaves.
 const ON_THE_DEMO: &[&str] = &["tests/test_deltalake.py", "tests/test_oip_client.py", "tests/test_story.py"];
+
+/// Tests that run on both databases.
+const OF_MLFLOW: &[&str] = &["tests/test_mlflow_scenarios.py", "tests/test_mlflow_client.py"];
 
 /// Strict types of the package.
 pub fn types() -> Result<Outcome> {
@@ -45,6 +49,32 @@ pub fn clients(stage: &mut Stage) -> Result<Outcome> {
         program = program.arg(format!("--ignore={file}"));
     }
     let ended = program.run_and_keep()?;
+    Ok(Outcome::of_runner(&ended, Counts::read(&ended.output)))
+}
+
+/// What MLflow's clients see, once more with the other database underneath.
+pub fn mlflow_on_postgres(stage: &mut Stage) -> Result<Outcome> {
+    let python = match setup::python() {
+        Ok(python) => python,
+        Err(obstacle) => return Ok(obstacle.into()),
+    };
+    stage.build()?;
+    let folder = stage.folder()?;
+    let database = match Postgres::start(&folder)? {
+        Ok(database) => database,
+        Err(obstacle) => return Ok(obstacle.into()),
+    };
+    let port = free_port()?;
+    let program = Program::new(repository::binary()?)
+        .args(["up", "--data"])
+        .arg(folder.join("on-postgres").to_string_lossy())
+        .args(["--port".to_owned(), port.to_string()])
+        .args(["--database".to_owned(), database.url()])
+        .folder(repository::root()?);
+    let log = folder.join("on-postgres.log");
+    let server = Server::start_program(&program, port, &log, Duration::from_millis(20))?;
+    let ended =
+        pytest(python)?.args(OF_MLFLOW.iter().copied()).env("GINGHAM_URL", server.url()).run_and_keep()?;
     Ok(Outcome::of_runner(&ended, Counts::read(&ended.output)))
 }
 

@@ -85,7 +85,7 @@ impl Lexer<'_> {
                 let text = self.quoted(first)?;
                 if self.peek() == Some('.') { self.word(Some(text))? } else { Token::Text(text) }
             }
-            '0'..='9' | '-' | '+' => self.number(start)?,
+            '0'..='9' | '-' | '+' | '.' => self.number(start)?,
             _ => self.word(None)?,
         };
         Ok(Some((start, token)))

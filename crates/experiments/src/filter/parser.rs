@@ -268,6 +268,7 @@ mod tests {
     #[test]
     fn keys_may_be_quoted_and_hold_dots_and_spaces() {
         check("metrics.a.b>=-1.5e-3", "[metrics.a.b >= -1.5e-3]");
+        check("metrics.a >= .5", "[metrics.a >= .5]");
         check("params.`my key` = 'x'", "[params.my key = 'x']");
         check("tags.\"my key\" != \"it's\"", "[tags.my key != 'it's']");
         check("tags.mlflow.source.name like 'a%'", "[tags.mlflow.source.name LIKE 'a%']");

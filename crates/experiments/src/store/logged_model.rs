@@ -203,11 +203,11 @@ pub async fn finish_logged_model(
     get_logged_model(tx, id).await
 }
 
-/// Puts a logged model into the bin.
+/// Puts a logged model into the bin; one that lies there already stays.
 pub async fn delete_logged_model(tx: &mut Tx, id: &str, now: Timestamp) -> Result<(), Error> {
     let touched = tx
         .execute(
-            "update logged_models set lifecycle = 'deleted', updated_at = $1 where id = $2 and lifecycle = 'active'",
+            "update logged_models set lifecycle = 'deleted', updated_at = $1 where id = $2",
             params![now, id],
         )
         .await?;

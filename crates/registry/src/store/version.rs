@@ -137,7 +137,12 @@ pub async fn search_versions(sql: &mut impl Sql, query: &VersionQuery) -> Result
     let offset = offset_of(query.token.as_deref())?;
     prepare(sql, &query.filter).await?;
     let text = push_filter(select(Detail::Listed).push(" and "), &VERSIONS, &query.filter);
-    let text = push_order(text, &VERSIONS, &query.order, "v.updated_at desc, m.name, v.number desc")
+    let ties = if query.order.is_empty() {
+        "v.updated_at desc, m.name, v.number desc"
+    } else {
+        "m.name, v.number desc"
+    };
+    let text = push_order(text, &VERSIONS, &query.order, ties)
         .push(" limit ")
         .bind(one_more(query.limit))
         .push(" offset ")

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::Method;
+use axum::http::{Method, header};
 use base::{Actor, Timestamp};
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -32,6 +32,7 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
         let caller = request.extensions().get::<Caller>().cloned();
         let actor = caller.as_ref().map_or_else(|| Actor::named("anonymous"), Caller::actor);
         let name = caller.map(|caller| caller.principal().name().to_owned()).unwrap_or_default();
+        check_content_type(&request)?;
         let fields = if matches!(*request.method(), Method::GET | Method::HEAD) {
             from_query(request.uri().query().unwrap_or_default())
         } else {
@@ -40,6 +41,21 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
         };
         Ok(Self { fields, actor, name })
     }
+}
+
+/// A page of somebody else's can make a browser send forms and plain text here, but not JSON; so only that is read.
+fn check_content_type(request: &Request) -> Result<(), Failure> {
+    if !matches!(*request.method(), Method::POST | Method::PUT) {
+        return Ok(());
+    }
+    let Some(given) = request.headers().get(header::CONTENT_TYPE) else {
+        return Err(Failure::invalid("Bad Request. Content-Type header is missing."));
+    };
+    let essence = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    if essence.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Failure::invalid("Bad Request. Content-Type must be one of ['application/json']."))
 }
 
 fn from_query(query: &str) -> Map<String, Value> {
@@ -143,18 +159,31 @@ impl Asked {
         let Some(asked) = self.fields().int("max_results")? else { return Ok(usual) };
         match usize::try_from(asked) {
             Ok(asked) if (1..=most).contains(&asked) => Ok(asked),
-            _ => Err(Failure::invalid_value(
+            _ if asked < 1 => Err(Failure::invalid(format!(
+                "Invalid value {asked} for parameter 'max_results' supplied. It must be a positive integer"
+            ))),
+            _ => Err(Failure::wrong_type(
                 "max_results",
-                &Value::from(asked),
-                &format!("It must be at least 1 and at most {most}."),
+                self.fields.get("max_results").unwrap_or(&Value::Null),
             )),
         }
     }
 }
 
+/// A whole number that was written as a decimal one, such as `1.6e12`.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() != 0.0 || number.abs() > EXACT {
+        return None;
+    }
+    format!("{number:.0}").parse().ok()
+}
+
 /// The number of an experiment from its text.
 pub(super) fn experiment_number(id: &str) -> Result<i64, Failure> {
-    id.parse().map_err(|_| Failure::missing(format!("No Experiment with id={id} exists")))
+    id.parse().map_err(|_| {
+        Failure::invalid(format!("Invalid experiment ID '{id}'. Experiment ID must be a valid integer."))
+    })
 }
 
 /// The fields of an object somewhere in a request.
@@ -170,12 +199,17 @@ impl<'a> Fields<'a> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
-    fn wrong(&self, name: &str, value: &Value, wanted: &str) -> Failure {
-        Failure::invalid_value(&format!("{}{name}", self.place), value, &format!("Expected {wanted}."))
+    fn wrong(&self, name: &str, value: &Value) -> Failure {
+        Failure::wrong_type(&format!("{}{name}", self.place), value)
     }
 
     fn absent(&self, name: &str) -> Failure {
         Failure::missing_value(&format!("{}{name}", self.place))
+    }
+
+    /// Where the object stands, such as `metrics[3].`; nothing for the request itself.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     /// Whether there is such a field at all.
@@ -196,7 +230,7 @@ impl<'a> Fields<'a> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(name, other, "a string")),
+            Some(other) => Err(self.wrong(name, other)),
         }
     }
 
@@ -205,12 +239,12 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(value) => match value {
-                Value::Number(number) => number.as_i64(),
+                Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
                 Value::String(text) => text.parse().ok(),
                 _ => None,
             }
             .map(Some)
-            .ok_or_else(|| self.wrong(name, value, "an integer")),
+            .ok_or_else(|| self.wrong(name, value)),
         }
     }
 
@@ -224,11 +258,14 @@ impl<'a> Fields<'a> {
                 _ => None,
             }
             .map(Some)
-            .ok_or_else(|| self.wrong(name, value, "a number")),
+            .ok_or_else(|| self.wrong(name, value)),
         }
     }
 
     pub(super) fn required_real(&self, name: &str) -> Result<f64, Failure> {
+        if matches!(self.value(name), Some(Value::String(text)) if text.is_empty()) {
+            return Err(self.absent(name));
+        }
         self.real(name)?.ok_or_else(|| self.absent(name))
     }
 
@@ -245,7 +282,7 @@ impl<'a> Fields<'a> {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(Value::String(text)) if matches!(text.as_str(), "true" | "false") => Ok(text == "true"),
-            Some(other) => Err(self.wrong(name, other, "a boolean")),
+            Some(other) => Err(self.wrong(name, other)),
         }
     }
 
@@ -256,7 +293,7 @@ impl<'a> Fields<'a> {
             Some(Value::Object(fields)) => {
                 Ok(Some(Fields { fields, place: format!("{}{name}.", self.place) }))
             }
-            Some(other) => Err(self.wrong(name, other, "an object")),
+            Some(other) => Err(self.wrong(name, other)),
         }
     }
 
@@ -264,14 +301,14 @@ impl<'a> Fields<'a> {
         let values = match self.value(name) {
             None => return Ok(Vec::new()),
             Some(Value::Array(values)) => values,
-            Some(other) => return Err(self.wrong(name, other, "an array")),
+            Some(other) => return Err(self.wrong(name, other)),
         };
         values
             .iter()
             .enumerate()
             .map(|(at, value)| match value {
                 Value::Object(fields) => Ok(Fields { fields, place: format!("{}{name}[{at}].", self.place) }),
-                other => Err(self.wrong(&format!("{name}[{at}]"), other, "an object")),
+                other => Err(self.wrong(&format!("{name}[{at}]"), other)),
             })
             .collect()
     }
@@ -281,7 +318,7 @@ impl<'a> Fields<'a> {
         let one = |value: &Value| match value {
             Value::String(text) => Ok(text.clone()),
             Value::Number(number) => Ok(number.to_string()),
-            other => Err(self.wrong(name, other, "a list of strings")),
+            other => Err(self.wrong(name, other)),
         };
         match value {
             Value::Array(values) => values.iter().map(one).collect(),

@@ -11,12 +11,20 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::asked::{Asked, experiment_number};
 use super::failure::Failure;
-use super::shapes;
+use super::{keys, shapes};
 use crate::app::App;
 
+/// Experiments whose datasets one request may ask for.
+const MOST_SEARCHED: usize = 20;
+
 pub(super) async fn create(State(app): State<App>, asked: Asked) -> Answer {
+    let name = asked.required("name")?;
+    keys::check_length("name", name, experiments::limits::EXPERIMENT_NAME_CHARS)?;
+    if asked.text("artifact_location")?.is_some_and(|location| location.contains('#')) {
+        return Err(Failure::invalid("'artifact_location' URL can't include fragments or params."));
+    }
     let new = NewExperiment {
-        name: asked.required("name")?.to_owned(),
+        name: name.to_owned(),
         artifact_location: asked.text("artifact_location")?.map(str::to_owned),
         tags: asked.fields().tags("tags")?,
     };
@@ -43,6 +51,11 @@ pub(super) async fn get_by_name(State(app): State<App>, asked: Asked) -> Answer 
 }
 
 pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
+    if let Some(asked) = asked.fields().int("max_results")?.filter(|asked| *asked > 50_000) {
+        return Err(Failure::invalid(format!(
+            "Invalid value {asked} for parameter 'max_results' supplied. It must be at most 50000"
+        )));
+    }
     let query = ExperimentQuery {
         filter: experiment_filter(asked.text("filter")?.unwrap_or_default())?,
         order: experiment_order(&asked.texts("order_by")?)?,
@@ -71,7 +84,7 @@ pub(super) fn view(word: Option<&str>) -> Result<View, Failure> {
 
 pub(super) async fn update(State(app): State<App>, asked: Asked) -> Answer {
     let id = asked.experiment_id()?;
-    let Some(name) = asked.text("new_name")?.map(str::to_owned) else { return Ok(super::nothing()) };
+    let name = asked.required("new_name")?.to_owned();
     let (actor, now) = (asked.actor, app.now());
     app.db()
         .write(move |tx| {
@@ -86,7 +99,8 @@ pub(super) async fn delete(State(app): State<App>, asked: Asked) -> Answer {
     let (actor, now) = (asked.actor, app.now());
     app.db()
         .write(move |tx| Box::pin(async move { experiments::delete_experiment(tx, id, &actor, now).await }))
-        .await?;
+        .await
+        .map_err(in_this_state)?;
     Ok(super::nothing())
 }
 
@@ -95,14 +109,27 @@ pub(super) async fn restore(State(app): State<App>, asked: Asked) -> Answer {
     let (actor, now) = (asked.actor, app.now());
     app.db()
         .write(move |tx| Box::pin(async move { experiments::restore_experiment(tx, id, &actor, now).await }))
-        .await?;
+        .await
+        .map_err(in_this_state)?;
     Ok(super::nothing())
+}
+
+/// Deleting and restoring look only among experiments that can be: the others are not there.
+fn in_this_state(error: experiments::Error) -> Failure {
+    match error {
+        experiments::Error::ExperimentDeleted { experiment }
+        | experiments::Error::ExperimentActive { experiment } => {
+            Failure::missing(format!("No Experiment with id={experiment} exists"))
+        }
+        other => other.into(),
+    }
 }
 
 pub(super) async fn set_tag(State(app): State<App>, asked: Asked) -> Answer {
     let id = asked.experiment_id()?;
     let key = asked.required("key")?.to_owned();
     let value = asked.fields().text_as_given("value")?.unwrap_or_default().to_owned();
+    keys::check_tag_and_value(&key, &value, experiments::limits::EXPERIMENT_TAG_CHARS)?;
     let now = app.now();
     app.db()
         .write(move |tx| {
@@ -123,7 +150,17 @@ pub(super) async fn delete_tag(State(app): State<App>, asked: Asked) -> Answer {
 }
 
 pub(super) async fn search_datasets(State(app): State<App>, asked: Asked) -> Answer {
-    let ids = experiment_numbers(&asked.texts("experiment_ids")?)?;
+    let ids = asked.texts("experiment_ids")?;
+    if ids.is_empty() {
+        return Err(Failure::invalid("SearchDatasets request must specify at least one experiment_id."));
+    }
+    if ids.len() > MOST_SEARCHED {
+        return Err(Failure::invalid(format!(
+            "SearchDatasets request cannot specify more than {MOST_SEARCHED} experiment_ids. Received {} experiment_ids.",
+            ids.len()
+        )));
+    }
+    let ids = experiment_numbers(&ids)?;
     let found = experiments::search_datasets(&mut app.db().read().await?, &ids).await?;
     let items: Value = found
         .iter()
@@ -137,7 +174,7 @@ pub(super) async fn search_datasets(State(app): State<App>, asked: Asked) -> Ans
             json!(shape)
         })
         .collect();
-    Ok(Json(json!({"dataset_summaries": items})))
+    Ok(super::page("dataset_summaries", items, None))
 }
 
 /// The numbers of several experiments.

@@ -7,12 +7,13 @@ use axum::response::{IntoResponse, Response};
 use base::{Failure as _, Kind};
 use serde_json::json;
 
+use super::shapes::python_type;
 use crate::problem::Problem;
 
 const INVALID: &str = "INVALID_PARAMETER_VALUE";
 const MISSING: &str = "RESOURCE_DOES_NOT_EXIST";
 const TAKEN: &str = "RESOURCE_ALREADY_EXISTS";
-const SEE_DOCS: &str = " See the API docs for more information about request parameters.";
+pub(super) const SEE_DOCS: &str = " See the API docs for more information about request parameters.";
 
 /// A failure of this protocol; `?` makes it from the errors of the rooms below.
 #[derive(Debug)]
@@ -51,6 +52,17 @@ impl Failure {
         Self::invalid(format!("Invalid value {shown} for parameter '{parameter}' supplied: {hint}{SEE_DOCS}"))
     }
 
+    /// A value is of another type than its parameter.
+    pub(super) fn wrong_type(parameter: &str, value: &serde_json::Value) -> Self {
+        Self::invalid_value(parameter, value, &format!(" Hint: Value was of type '{}'.", python_type(value)))
+    }
+
+    /// A name breaks a rule; messages of this sort point to no further reading.
+    pub(super) fn invalid_name(place: &str, name: &str, why: &str) -> Self {
+        let shown = serde_json::Value::from(name);
+        Self::invalid(format!("Invalid value {shown} for parameter '{place}' supplied: {why}"))
+    }
+
     /// The body or query cannot be read at all.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
@@ -79,7 +91,8 @@ impl From<artifacts::Error> for Failure {
     fn from(error: artifacts::Error) -> Self {
         match error.kind() {
             Kind::NotFound => Self::missing(error.to_string()),
-            Kind::Invalid | Kind::Conflict => Self::invalid(format!("Invalid path: {error}")),
+            Kind::Invalid => Self::invalid("Invalid path"),
+            Kind::Conflict => Self::invalid(format!("Invalid path: {error}")),
             _ => Self(error.into()),
         }
     }
@@ -115,7 +128,13 @@ impl From<experiments::Error> for Failure {
                 "Changing param values is not allowed. Param with key='{key}' was already logged with value='{old}' \
                  for run ID='{run}'. Attempted logging new value '{new}'."
             )),
-            Error::TagNotFound { owner, key } => Self::missing(format!("No tag with name: {key} in {owner}")),
+            Error::TagNotFound { owner, key } => match owner.rsplit_once(' ') {
+                Some(("logged model", id)) => {
+                    Self::missing(format!("No tag with key '{key}' found for model with ID '{id}'."))
+                }
+                Some((what, id)) => Self::missing(format!("No tag with name: {key} in {what} with id {id}")),
+                None => Self::missing(format!("No tag with name: {key} in {owner}")),
+            },
             Error::LoggedModelNotFound { model } => {
                 Self::missing(format!("Logged model with ID '{model}' not found."))
             }

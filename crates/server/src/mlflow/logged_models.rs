@@ -16,10 +16,18 @@ use crate::app::App;
 
 pub(super) async fn create(State(app): State<App>, asked: Asked) -> Answer {
     let fields = asked.fields();
+    if let Some(name) = asked.text("name")?.filter(|name| name.contains(['/', ':', '.', '%', '"', '\''])) {
+        return Err(Failure::invalid(format!(
+            "Invalid model name ({}) provided. Model name must be a non-empty string and cannot contain the following \
+             characters: ('/', ':', '.', '%', '\"', \"'\")",
+            shapes::python_text(name)
+        )));
+    }
     let new = NewLoggedModel {
         experiment_id: asked.experiment_id()?,
         name: asked.text("name")?.map(str::to_owned),
-        model_type: asked.text("model_type")?.map(str::to_owned),
+        // No type is an empty one, which searches can ask for.
+        model_type: Some(asked.text("model_type")?.unwrap_or_default().to_owned()),
         source_run_id: asked.text("source_run_id")?.map(str::to_owned),
         params: fields.pairs("params")?,
         tags: fields.pairs("tags")?,
@@ -59,9 +67,7 @@ fn status(fields: &Fields<'_>) -> Result<LoggedModelStatus, Failure> {
             1 => Ok(LoggedModelStatus::Pending),
             2 => Ok(LoggedModelStatus::Ready),
             3 => Ok(LoggedModelStatus::UploadFailed),
-            _ => {
-                Err(Failure::invalid_value("status", &Value::from(number), "Expected a logged model status."))
-            }
+            _ => Err(Failure::wrong_type("status", &Value::from(number))),
         };
     }
     Ok(fields.required("status")?.parse()?)
@@ -79,7 +85,18 @@ pub(super) async fn log_params(State(app): State<App>, Path(id): Path<String>, a
     let params = asked.fields().pairs("params")?;
     app.db()
         .write(move |tx| {
-            Box::pin(async move { experiments::log_logged_model_params(tx, &id, &params).await })
+            Box::pin(async move {
+                let known = experiments::get_logged_model(tx, &id).await?.params;
+                let changed = params.iter().find(|(key, new)| known.get(key).is_some_and(|old| old != new));
+                if let Some((key, new)) = changed {
+                    let old = known.get(key).cloned().unwrap_or_default();
+                    return Err(Failure::invalid(format!(
+                        "Changing param values is not allowed. Param with key='{key}' was already logged with \
+                         value='{old}' for model ID='{id}'. Attempted logging new value '{new}'."
+                    )));
+                }
+                Ok(experiments::log_logged_model_params(tx, &id, &params).await?)
+            })
         })
         .await?;
     Ok(super::nothing())
@@ -88,13 +105,12 @@ pub(super) async fn log_params(State(app): State<App>, Path(id): Path<String>, a
 pub(super) async fn set_tags(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Answer {
     let tags = asked.fields().pairs("tags")?;
     let now = app.now();
-    let model = app
-        .db()
+    app.db()
         .write(move |tx| {
             Box::pin(async move { experiments::set_logged_model_tags(tx, &id, &tags, now).await })
         })
         .await?;
-    answer(&app, &model).await
+    Ok(super::nothing())
 }
 
 pub(super) async fn delete_tag(State(app): State<App>, Path((id, key)): Path<(String, String)>) -> Answer {
@@ -108,11 +124,16 @@ pub(super) async fn delete_tag(State(app): State<App>, Path((id, key)): Path<(St
 }
 
 pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
+    if !asked.fields().is_given("experiment_ids") {
+        return Err(Failure::missing_value("experiment_ids"));
+    }
     let mut order = Vec::new();
     for term in asked.list("order_by")? {
         // Ascending unless the client says no: the protocol's own default.
         let descending = term.is_given("ascending") && !term.flag("ascending")?;
-        order.push(model_order(term.required("field_name")?, descending)?);
+        let field =
+            term.text("field_name")?.ok_or_else(|| Failure::invalid("Invalid order by field name: "))?;
+        order.push(model_order(field, descending)?);
     }
     let query = LoggedModelQuery {
         experiments: experiment_numbers(&asked.texts("experiment_ids")?)?,

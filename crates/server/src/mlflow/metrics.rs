@@ -4,12 +4,12 @@ use std::num::NonZeroUsize;
 
 use axum::Json;
 use axum::extract::State;
-use experiments::PointsAfter;
+use experiments::{Metric, PointsAfter};
 use serde_json::{Value, json};
 
 use super::Answer;
 use super::asked::Asked;
-use super::failure::Failure;
+use super::failure::{Failure, SEE_DOCS};
 use super::shapes;
 use crate::app::App;
 
@@ -17,6 +17,8 @@ use crate::app::App;
 const MOST_RUNS: usize = 100;
 /// Points of each run that one request may ask for.
 const MOST_POINTS: usize = 2_500;
+/// Points of all runs that a request for whole histories gets.
+const MOST_IN_BULK: i64 = 25_000;
 
 pub(super) async fn get_history(State(app): State<App>, asked: Asked) -> Answer {
     let run = asked.run_id()?;
@@ -53,8 +55,10 @@ pub(super) async fn get_history_bulk_interval(State(app): State<App>, asked: Ask
     let steps = match (first, last) {
         (None, None) => None,
         (Some(first), Some(last)) if first <= last => Some((first, last)),
-        (Some(_), Some(_)) => {
-            return Err(Failure::invalid("end_step must be greater than start_step."));
+        (Some(first), Some(last)) => {
+            return Err(Failure::invalid(format!(
+                "end_step must be greater than start_step. Found start_step={first} and end_step={last}."
+            )));
         }
         _ => {
             return Err(Failure::invalid(
@@ -62,19 +66,67 @@ pub(super) async fn get_history_bulk_interval(State(app): State<App>, asked: Ask
             ));
         }
     };
-    let at_most =
-        NonZeroUsize::new(asked.max_results(MOST_POINTS, MOST_POINTS)?).unwrap_or(NonZeroUsize::MIN);
-    bulk(&app, &runs, key, at_most, steps).await
+    let at_most = match fields.int("max_results")? {
+        None => MOST_POINTS,
+        Some(asked) => {
+            usize::try_from(asked).ok().filter(|asked| (1..=MOST_POINTS).contains(asked)).ok_or_else(
+                || Failure::invalid(format!("max_results must be between 1 and {MOST_POINTS}.{SEE_DOCS}")),
+            )?
+        }
+    };
+    if runs.len() > MOST_RUNS {
+        return Err(Failure::invalid(format!(
+            "GetMetricHistoryBulkInterval request must specify at most {MOST_RUNS} run_ids. Received {} \
+             run_ids.{SEE_DOCS}",
+            runs.len()
+        )));
+    }
+    let at_most = NonZeroUsize::new(at_most).unwrap_or(NonZeroUsize::MIN);
+    let mut read = app.db().read().await?;
+    let mut items = Vec::new();
+    for run in &runs {
+        match experiments::metric_series(&mut read, run, key, at_most, steps).await {
+            Ok(series) => items.extend(series.points.iter().map(|point| of_run(point, run))),
+            // A chart of many runs is drawn without those that are gone.
+            Err(experiments::Error::RunNotFound { .. }) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(super::page("metrics", Value::Array(items), None))
 }
 
+/// Whole histories, run after run in the order of their ids, as many points as fit.
 pub(super) async fn get_history_bulk(State(app): State<App>, asked: Asked) -> Answer {
-    let runs = match asked.texts("run_id")? {
-        runs if runs.is_empty() => run_ids(&asked)?,
-        runs => runs,
-    };
-    let key = asked.required("metric_key")?;
-    let at_most = NonZeroUsize::new(asked.max_results(25_000, 25_000)?).unwrap_or(NonZeroUsize::MIN);
-    bulk(&app, &runs, key, at_most, None).await
+    let mut runs = asked.texts("run_id")?;
+    if runs.is_empty() {
+        return Err(Failure::invalid("GetMetricHistoryBulk request must specify at least one run_id."));
+    }
+    if runs.len() > MOST_RUNS {
+        return Err(Failure::invalid(format!(
+            "GetMetricHistoryBulk request cannot specify more than {MOST_RUNS} run_ids. Received {} run_ids.",
+            runs.len()
+        )));
+    }
+    let key = asked
+        .text("metric_key")?
+        .ok_or_else(|| Failure::invalid("GetMetricHistoryBulk request must specify a metric_key."))?;
+    let most = asked.fields().int("max_results")?.unwrap_or(MOST_IN_BULK).clamp(0, MOST_IN_BULK);
+    let mut read = app.db().read().await?;
+    let mut items = Vec::new();
+    runs.sort();
+    for run in &runs {
+        let left = most.saturating_sub(i64::try_from(items.len()).unwrap_or(i64::MAX));
+        if left == 0 {
+            break;
+        }
+        let page = PointsAfter { offset: 0, limit: Some(left) };
+        match experiments::metric_points(&mut read, run, key, page).await {
+            Ok(points) => items.extend(points.iter().map(|point| of_run(point, run))),
+            Err(experiments::Error::RunNotFound { .. }) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(Json(json!({"metrics": items})))
 }
 
 fn run_ids(asked: &Asked) -> Result<Vec<String>, Failure> {
@@ -85,30 +137,10 @@ fn run_ids(asked: &Asked) -> Result<Vec<String>, Failure> {
     Ok(runs)
 }
 
-async fn bulk(
-    app: &App,
-    runs: &[String],
-    key: &str,
-    at_most: NonZeroUsize,
-    steps: Option<(i64, i64)>,
-) -> Answer {
-    if runs.len() > MOST_RUNS {
-        return Err(Failure::invalid(format!(
-            "GetMetricHistoryBulkInterval request must specify at most {MOST_RUNS} run_ids. Received {} run_ids.",
-            runs.len()
-        )));
+fn of_run(point: &Metric, run: &str) -> Value {
+    let mut shape = shapes::metric(point);
+    if let Value::Object(shape) = &mut shape {
+        shape.insert("run_id".to_owned(), Value::from(run));
     }
-    let mut read = app.db().read().await?;
-    let mut items = Vec::new();
-    for run in runs {
-        let series = experiments::metric_series(&mut read, run, key, at_most, steps).await?;
-        for point in &series.points {
-            let mut shape = shapes::metric(point);
-            if let Value::Object(shape) = &mut shape {
-                shape.insert("run_id".to_owned(), Value::from(run.as_str()));
-            }
-            items.push(shape);
-        }
-    }
-    Ok(Json(json!({"metrics": items})))
+    shape
 }

@@ -7,6 +7,7 @@ mod asked;
 mod experiments;
 mod failure;
 mod files;
+mod keys;
 mod logged_models;
 mod metrics;
 mod models;
@@ -36,8 +37,8 @@ const ANSWERS_LIKE: &str = "3.12.0";
 const TRANSFER_DEADLINE: Duration = Duration::from_secs(4 * 3_600);
 /// The largest file, in bytes.
 const FILE_LIMIT_BYTES: usize = 1 << 40;
-/// The largest body of a request that logs, in bytes.
-const LOG_LIMIT_BYTES: usize = 1_000_000;
+/// The largest body of a request that logs, in bytes: the longest keys and values that a batch may hold, escaped.
+const LOG_LIMIT_BYTES: usize = 16 * 1_024 * 1_024;
 /// The largest body that names datasets, whose profiles may be long, in bytes.
 const INPUTS_LIMIT_BYTES: usize = 64 * 1_024 * 1_024;
 

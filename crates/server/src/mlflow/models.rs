@@ -8,15 +8,26 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::asked::Asked;
 use super::failure::Failure;
-use super::{registry_filter, shapes};
+use super::{keys, registry_filter, shapes};
 use crate::app::App;
 
+/// The most characters of the value of a model's or version's tag.
+const TAG_CHARS: usize = 100_000;
+/// The most characters of an alias.
+const ALIAS_CHARS: usize = 255;
+
 pub(super) async fn create(State(app): State<App>, asked: Asked) -> Answer {
+    let name = asked.required("name")?;
+    check_model_name("name", name)?;
+    let tags = asked.fields().tags("tags")?;
+    for (key, value) in &tags {
+        check_tag(key, value)?;
+    }
     let new = NewModel {
-        name: asked.required("name")?.to_owned(),
+        name: name.to_owned(),
         description: asked.text("description")?.unwrap_or_default().to_owned(),
         owner: asked.name.clone(),
-        tags: asked.fields().tags("tags")?,
+        tags,
     };
     let (actor, now) = (asked.actor, app.now());
     let model = app
@@ -32,7 +43,10 @@ pub(super) async fn get(State(app): State<App>, asked: Asked) -> Answer {
 }
 
 pub(super) async fn rename(State(app): State<App>, asked: Asked) -> Answer {
-    let change = ModelChange { name: Some(asked.required("new_name")?.to_owned()), ..ModelChange::default() };
+    asked.required("name")?;
+    let name = asked.required("new_name")?;
+    check_model_name("new_name", name)?;
+    let change = ModelChange { name: Some(name.to_owned()), ..ModelChange::default() };
     change_model(app, asked, change).await
 }
 
@@ -80,7 +94,7 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
 pub(super) async fn get_latest_versions(State(app): State<App>, asked: Asked) -> Answer {
     let stages = match asked.texts("stages")? {
         words if words.is_empty() => Stage::ALL.to_vec(),
-        words => words.iter().map(|word| word.parse()).collect::<Result<Vec<Stage>, _>>()?,
+        words => words.iter().map(|word| stage(word)).collect::<Result<Vec<Stage>, _>>()?,
     };
     let name = asked.required("name")?;
     let latest = registry::latest_of_stages(&mut app.db().read().await?, name, &stages).await?;
@@ -92,6 +106,7 @@ pub(super) async fn set_tag(State(app): State<App>, asked: Asked) -> Answer {
     let name = asked.required("name")?.to_owned();
     let key = asked.required("key")?.to_owned();
     let value = asked.fields().text_as_given("value")?.unwrap_or_default().to_owned();
+    check_tag(&key, &value)?;
     let now = app.now();
     app.db()
         .write(move |tx| Box::pin(async move { registry::set_model_tag(tx, &name, &key, &value, now).await }))
@@ -110,17 +125,22 @@ pub(super) async fn delete_tag(State(app): State<App>, asked: Asked) -> Answer {
 }
 
 pub(super) async fn set_alias(State(app): State<App>, asked: Asked) -> Answer {
+    let (name, alias) = (asked.required("name")?, asked.required("alias")?);
+    check_alias(alias)?;
+    let version = version_number(&asked)?;
+    let of = (name.to_owned(), version);
     let change = AliasChange {
-        model: asked.required("name")?.to_owned(),
-        alias: asked.required("alias")?.to_owned(),
-        version: version_number(&asked)?,
+        model: name.to_owned(),
+        alias: alias.to_owned(),
+        version,
         expected: Expected::Anything,
         reason: "set through MLflow's API".to_owned(),
     };
     let (actor, now) = (asked.actor, app.now());
     app.db()
         .write(move |tx| Box::pin(async move { registry::set_alias(tx, &change, &actor, now).await }))
-        .await?;
+        .await
+        .map_err(|error| of_version(error, &of.0, of.1))?;
     Ok(super::nothing())
 }
 
@@ -147,6 +167,61 @@ pub(super) async fn get_by_alias(State(app): State<App>, asked: Asked) -> Answer
     Ok(Json(json!({"model_version": shapes::version(&version)})))
 }
 
+/// Checks a model's name in this protocol's words; `parameter` is what holds it.
+fn check_model_name(parameter: &str, name: &str) -> Result<(), Failure> {
+    if name.trim().is_empty() {
+        return Err(Failure::invalid(format!("Missing value for required parameter '{parameter}'.")));
+    }
+    if name.contains(['/', ':']) {
+        return Err(Failure::invalid(format!(
+            "Invalid model name '{name}'. Names cannot contain '/' or ':'."
+        )));
+    }
+    Ok(())
+}
+
+/// Checks a tag of a model or version.
+pub(super) fn check_tag(key: &str, value: &str) -> Result<(), Failure> {
+    keys::check_tag_and_value(key, value, TAG_CHARS)
+}
+
+fn check_alias(alias: &str) -> Result<(), Failure> {
+    let plain = alias.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    if !plain {
+        return Err(Failure::invalid(format!(
+            "Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
+        )));
+    }
+    keys::check_length("Registered model alias name", alias, ALIAS_CHARS)?;
+    if alias.eq_ignore_ascii_case("latest") {
+        return Err(Failure::invalid("'latest' alias name (case insensitive) is reserved."));
+    }
+    let digits = alias.strip_prefix(['v', 'V']).filter(|rest| !rest.is_empty());
+    if digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err(Failure::invalid(format!("Version alias name '{alias}' is reserved.")));
+    }
+    Ok(())
+}
+
+/// A stage from its name in any case.
+pub(super) fn stage(word: &str) -> Result<Stage, Failure> {
+    word.parse().map_err(|_| {
+        Failure::invalid(format!(
+            "Invalid Model Version stage: {word}. Value must be one of None, Staging, Production, Archived."
+        ))
+    })
+}
+
+/// Who asks for a version of a model that is not there hears of the version.
+pub(super) fn of_version(error: registry::Error, model: &str, number: i64) -> Failure {
+    match error {
+        registry::Error::ModelNotFound { .. } => {
+            Failure::missing(format!("Model Version (name={model}, version={number}) not found"))
+        }
+        other => other.into(),
+    }
+}
+
 /// The number of a version from its text.
 pub(super) fn version_number(asked: &Asked) -> Result<i64, Failure> {
     let number = asked.fields().int("version").ok().flatten();
@@ -157,10 +232,7 @@ pub(super) fn version_number(asked: &Asked) -> Result<i64, Failure> {
             given.map_or_else(
                 || Err(Failure::missing_value("version")),
                 |given| {
-                    Err(Failure::invalid(format!(
-                        "Parameter 'version' must be an integer, got '{given}'. See the API docs for more information \
-                         about request parameters."
-                    )))
+                    Err(Failure::invalid(format!("Parameter 'version' must be an integer, got '{given}'.")))
                 },
             )
         }

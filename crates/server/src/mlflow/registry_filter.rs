@@ -1,7 +1,7 @@
 //! The search language over models and versions, turned into the registry's own conditions.
 
 use experiments::compare::{self, KeyTest, TextTest};
-use experiments::filter::{Condition, Field, FilterError, Tree, parse, parse_order};
+use experiments::filter::{Condition, Field, FilterError, Operand, Tree, parse, parse_order};
 use registry::{Column, Filter, Order, Sign, Test, Wanted};
 
 use super::failure::Failure;
@@ -29,7 +29,7 @@ pub(super) fn versions(text: &str) -> Result<Filter, Failure> {
         (false, "run_id") => Ok(Wanted::SourceRun(text_test(TextTest::of(condition)?))),
         (false, "source_path") => Ok(Wanted::Source(text_test(TextTest::of(condition)?))),
         (false, "version_number") => {
-            let (sign, number) = compare::whole_test(condition)?;
+            let (sign, number) = compare::whole_test(&unquoted(condition))?;
             Ok(Wanted::Number(sign_of(sign), number))
         }
         (false, other) => Err(FilterError::UnknownField { name: other.to_owned(), known: &VERSION_FIELDS }),
@@ -85,6 +85,17 @@ fn filter_of(tree: Tree<Wanted>) -> Filter {
         Tree::Is(Wanted::Tag(key, Test::Equal(word))) if key == PROMPT_TAG && word != "true" => no_prompt(),
         Tree::Is(wanted) => Filter::Is(wanted),
     }
+}
+
+/// The same condition with a quoted number read as a number, as clients write versions.
+fn unquoted(condition: &Condition) -> Condition {
+    let mut condition = condition.clone();
+    if let Operand::Text(text) = &condition.operand
+        && text.parse::<i64>().is_ok()
+    {
+        condition.operand = Operand::Number(text.clone());
+    }
+    condition
 }
 
 /// Whether a field is a tag; anything else must be an attribute.

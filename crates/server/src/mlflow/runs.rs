@@ -1,7 +1,10 @@
 //! `runs/…`
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
+use base::Timestamp;
 use experiments::query::{run_filter, run_order};
 use experiments::{
     Batch, DatasetInput, LoggedModelMetric, Metric, ModelLink, NewRun, RunChange, RunQuery, RunStatus,
@@ -12,9 +15,10 @@ use super::Answer;
 use super::asked::{Asked, Fields};
 use super::experiments::{experiment_numbers, or_default, view};
 use super::failure::Failure;
-use super::shapes;
+use super::{keys, shapes};
 use crate::app::App;
 
+const NAME_TAG: &str = "mlflow.runName";
 const USER_TAG: &str = "mlflow.user";
 const HISTORY_TAG: &str = "mlflow.log-model.history";
 /// The most characters of a run's tag.
@@ -23,11 +27,20 @@ const TAG_CHARS: usize = experiments::limits::TAG_CHARS;
 pub(super) async fn create(State(app): State<App>, asked: Asked) -> Answer {
     let fields = asked.fields();
     let tags = fields.tags("tags")?;
+    let name = asked.text("run_name")?;
+    if let (Some(name), Some(tag)) = (name, tags.get(NAME_TAG))
+        && name != tag
+    {
+        return Err(Failure::invalid(format!(
+            "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values \
+             (run_name='{name}', mlflow.runName='{tag}')."
+        )));
+    }
     let user = asked.text("user_id")?.or(tags.get(USER_TAG).map(String::as_str)).unwrap_or(&asked.name);
     let new = NewRun {
         id: None,
         experiment_id: or_default(asked.text("experiment_id")?)?,
-        name: asked.text("run_name")?.map(str::to_owned),
+        name: name.map(str::to_owned),
         user: user.to_owned(),
         start_time: fields.time("start_time")?.unwrap_or_else(|| app.now()),
         tags,
@@ -37,7 +50,12 @@ pub(super) async fn create(State(app): State<App>, asked: Asked) -> Answer {
         .db()
         .write(move |tx| Box::pin(async move { experiments::create_run(tx, new, &actor).await }))
         .await?;
-    Ok(Json(json!({"run": shapes::run(&run)})))
+    let mut shape = shapes::run(&run);
+    if let Value::Object(shape) = &mut shape {
+        // A run that has just begun has no outputs, and clients are not told of any.
+        shape.remove("outputs");
+    }
+    Ok(Json(json!({"run": shape})))
 }
 
 pub(super) async fn get(State(app): State<App>, asked: Asked) -> Answer {
@@ -75,7 +93,7 @@ fn status(fields: &Fields<'_>) -> Result<Option<RunStatus>, Failure> {
             3 => Ok(Some(RunStatus::Finished)),
             4 => Ok(Some(RunStatus::Failed)),
             5 => Ok(Some(RunStatus::Killed)),
-            _ => Err(Failure::invalid_value("status", &Value::from(number), "Expected a run status.")),
+            _ => Err(Failure::wrong_type("status", &Value::from(number))),
         };
     }
     Ok(fields.text("status")?.map(str::parse).transpose()?)
@@ -100,11 +118,12 @@ pub(super) async fn restore(State(app): State<App>, asked: Asked) -> Answer {
 }
 
 pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
+    let fields = asked.fields();
     let query = RunQuery {
         experiments: experiment_numbers(&asked.texts("experiment_ids")?)?,
         filter: run_filter(asked.text("filter")?.unwrap_or_default())?,
         order: run_order(&asked.texts("order_by")?)?,
-        view: view(asked.text("run_view_type")?)?,
+        view: view_of(&fields)?,
         limit: asked.max_results(1_000, 50_000)?,
         token: asked.text("page_token")?.map(str::to_owned),
     };
@@ -113,11 +132,19 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
     Ok(super::page("runs", items, found.next_token))
 }
 
+/// The view as its name, or as its number in the protocol's definition.
+fn view_of(fields: &Fields<'_>) -> Result<experiments::View, Failure> {
+    match fields.int("run_view_type") {
+        Ok(Some(number)) => view(Some(&number.to_string())),
+        _ => view(fields.text("run_view_type")?),
+    }
+}
+
 pub(super) async fn log_metric(State(app): State<App>, asked: Asked) -> Answer {
     let run = asked.run_id()?.to_owned();
     let (metric, model) = measured(&asked.fields(), &run)?;
     let batch = Batch { metrics: vec![metric], ..Batch::default() };
-    log(&app, run, batch, model.into_iter().collect()).await
+    Ok(log(&app, run, batch, model.into_iter().collect()).await?)
 }
 
 /// A point of a metric, and the logged model it belongs to if one is named.
@@ -131,6 +158,17 @@ fn measured(
         time: fields.required_time("timestamp")?,
         step: fields.int("step")?.unwrap_or(0),
     };
+    keys::check_metric(fields.place(), &metric.key)?;
+    if metric.time < Timestamp::from_millis(0) {
+        return Err(Failure::invalid(format!(
+            "Invalid value {} for parameter '{}timestamp' supplied: metric '{}' (value={:?}). Timestamp must be a \
+             nonnegative long (64-bit integer) ",
+            metric.time.as_millis(),
+            fields.place(),
+            metric.key,
+            metric.value
+        )));
+    }
     let model = match fields.text("model_id")? {
         None => None,
         Some(model) => {
@@ -146,7 +184,12 @@ fn measured(
     Ok((metric, model))
 }
 
-async fn log(app: &App, run: String, batch: Batch, of_models: Vec<(String, LoggedModelMetric)>) -> Answer {
+async fn log(
+    app: &App,
+    run: String,
+    batch: Batch,
+    of_models: Vec<(String, LoggedModelMetric)>,
+) -> Result<Json<Value>, experiments::Error> {
     app.db()
         .write(move |tx| {
             Box::pin(async move {
@@ -161,8 +204,9 @@ async fn log(app: &App, run: String, batch: Batch, of_models: Vec<(String, Logge
 pub(super) async fn log_parameter(State(app): State<App>, asked: Asked) -> Answer {
     let run = asked.run_id()?.to_owned();
     let key = asked.required("key")?.to_owned();
+    keys::check_param("", &key)?;
     let value = asked.fields().text_as_given("value")?.unwrap_or_default().to_owned();
-    log(&app, run, Batch { params: vec![(key, value)], ..Batch::default() }, Vec::new()).await
+    Ok(log(&app, run, Batch { params: vec![(key, value)], ..Batch::default() }, Vec::new()).await?)
 }
 
 pub(super) async fn log_batch(State(app): State<App>, asked: Asked) -> Answer {
@@ -190,12 +234,48 @@ pub(super) async fn log_batch(State(app): State<App>, asked: Asked) -> Answer {
             )));
         }
     }
-    log(&app, run, batch, of_models).await
+    check_keys(&batch)?;
+    log(&app, run, batch, of_models).await.map_err(|error| match error {
+        experiments::Error::ParamChanged { run, key, old, new } => Failure::invalid(format!(
+            "Changing param values is not allowed. Params were already logged='[{{'key': {}, 'old_value': {}, \
+             'new_value': {}}}]' for run ID='{run}'.",
+            shapes::python_text(&key),
+            shapes::python_text(&old),
+            shapes::python_text(&new)
+        )),
+        other => other.into(),
+    })
+}
+
+/// The rules for params and tags of a batch, each named by its place.
+fn check_keys(batch: &Batch) -> Result<(), Failure> {
+    for (at, (key, _)) in batch.params.iter().enumerate() {
+        keys::check_param(&format!("params[{at}]."), key)?;
+    }
+    for (at, (key, _)) in batch.tags.iter().enumerate() {
+        keys::check_tag(&format!("tags[{at}]."), key)?;
+    }
+    let mut seen = BTreeSet::new();
+    let twice: Vec<String> = batch
+        .params
+        .iter()
+        .filter(|(key, _)| !seen.insert(key.as_str()))
+        .map(|(key, _)| shapes::python_text(key))
+        .collect();
+    if twice.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!(
+        "Duplicate parameter keys have been submitted: [{}]. Please ensure the request contains only one param value \
+         per param key.",
+        twice.join(", ")
+    )))
 }
 
 pub(super) async fn set_tag(State(app): State<App>, asked: Asked) -> Answer {
     let run = asked.run_id()?.to_owned();
     let key = asked.required("key")?.to_owned();
+    keys::check_tag("", &key)?;
     let value = asked.fields().text_as_given("value")?.unwrap_or_default().to_owned();
     app.db()
         .write(move |tx| Box::pin(async move { experiments::set_run_tag(tx, &run, &key, &value).await }))
@@ -224,6 +304,13 @@ pub(super) async fn log_inputs(State(app): State<App>, asked: Asked) -> Answer {
 
 fn dataset_input(fields: &Fields<'_>) -> Result<DatasetInput, Failure> {
     let dataset = fields.object("dataset")?.ok_or_else(|| Failure::missing_value("datasets.dataset"))?;
+    keys::check_length("name", dataset.required("name")?, 500)?;
+    keys::check_length("digest", dataset.required("digest")?, 36)?;
+    let tags = fields.tags("tags")?;
+    for (key, value) in &tags {
+        keys::check_length("key", key, 255)?;
+        keys::check_length("value", value, 500)?;
+    }
     Ok(DatasetInput {
         name: dataset.required("name")?.to_owned(),
         digest: dataset.required("digest")?.to_owned(),
@@ -231,7 +318,7 @@ fn dataset_input(fields: &Fields<'_>) -> Result<DatasetInput, Failure> {
         source: dataset.required("source")?.to_owned(),
         schema: dataset.text("schema")?.map(str::to_owned),
         profile: dataset.text("profile")?.map(str::to_owned),
-        tags: fields.tags("tags")?,
+        tags,
     })
 }
 
@@ -244,6 +331,9 @@ fn model_link(fields: &Fields<'_>) -> Result<ModelLink, Failure> {
 
 pub(super) async fn log_outputs(State(app): State<App>, asked: Asked) -> Answer {
     let run = asked.run_id()?.to_owned();
+    if !asked.fields().is_given("models") {
+        return Err(Failure::missing_value("models"));
+    }
     let models = asked.list("models")?.iter().map(model_link).collect::<Result<Vec<_>, _>>()?;
     app.db()
         .write(move |tx| Box::pin(async move { experiments::log_outputs(tx, &run, &models).await }))
@@ -255,16 +345,16 @@ pub(super) async fn log_outputs(State(app): State<App>, asked: Asked) -> Answer 
 pub(super) async fn log_model(State(app): State<App>, asked: Asked) -> Answer {
     let run = asked.run_id()?.to_owned();
     let text = asked.required("model_json")?;
-    let model: Value = serde_json::from_str(text).map_err(|error| {
-        Failure::invalid(format!("Malformed model info. \n {text} \n not a valid JSON: {error}"))
-    })?;
-    let missing: Vec<&str> = ["artifact_path", "flavors", "utc_time_created", "run_id"]
+    let model: Value = serde_json::from_str(text)
+        .map_err(|_| Failure::invalid(format!("Malformed model info. \n {text} \n is not a valid JSON.")))?;
+    let missing: Vec<String> = ["artifact_path", "flavors", "utc_time_created", "run_id"]
         .into_iter()
         .filter(|name| model.get(name).is_none())
+        .map(|name| format!("'{name}'"))
         .collect();
     if !missing.is_empty() {
         return Err(Failure::invalid(format!(
-            "Model json is missing mandatory fields: {}",
+            "Model json is missing mandatory fields: {{{}}}",
             missing.join(", ")
         )));
     }

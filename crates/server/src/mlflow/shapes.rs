@@ -17,6 +17,29 @@ pub(super) fn pairs(pairs: &BTreeMap<String, String>) -> Value {
     pairs.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
 }
 
+/// A text as Python shows it, which messages of this protocol do.
+pub(super) fn python_text(text: &str) -> String {
+    let shown = text.replace('\\', "\\\\").replace('\n', "\\n");
+    if shown.contains('\'') && !shown.contains('"') {
+        format!("\"{shown}\"")
+    } else {
+        format!("'{}'", shown.replace('\'', "\\'"))
+    }
+}
+
+/// What Python calls the type of a value that came as JSON.
+pub(super) fn python_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    }
+}
+
 fn put(object: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
         object.insert(name.to_owned(), value.into());
@@ -77,10 +100,10 @@ pub(super) fn run(run: &Run) -> Value {
     put(&mut inputs, "dataset_inputs", some_list(run.inputs.iter().map(dataset_input)));
     let models = run.model_inputs.iter().map(|link| json!({"model_id": link.model_id}));
     put(&mut inputs, "model_inputs", some_list(models));
-    let mut shape = object(json!({"info": run_info(run), "data": data, "inputs": inputs}));
+    let mut outputs = Map::new();
     let models = run.model_outputs.iter().map(|link| json!({"model_id": link.model_id, "step": link.step}));
-    put(&mut shape, "outputs", some_list(models).map(|models| json!({"model_outputs": models})));
-    Value::Object(shape)
+    put(&mut outputs, "model_outputs", some_list(models));
+    json!({"info": run_info(run), "data": data, "inputs": inputs, "outputs": outputs})
 }
 
 fn some_list(items: impl Iterator<Item = Value>) -> Option<Value> {
@@ -97,7 +120,9 @@ fn dataset_input(input: &DatasetInput) -> Value {
     }));
     put(&mut dataset, "schema", input.schema.clone());
     put(&mut dataset, "profile", input.profile.clone());
-    json!({"tags": pairs(&input.tags), "dataset": dataset})
+    let mut shape = object(json!({"dataset": dataset}));
+    put(&mut shape, "tags", (!input.tags.is_empty()).then(|| pairs(&input.tags)));
+    Value::Object(shape)
 }
 
 pub(super) fn logged_model(model: &LoggedModel, registrations: &[Version]) -> Value {
@@ -166,7 +191,13 @@ pub(super) fn model(model: &Model, latest: &[Version]) -> Value {
     put(&mut shape, "description", Some(model.description.clone()).filter(|text| !text.is_empty()));
     put(&mut shape, "user_id", Some(model.owner.clone()).filter(|text| !text.is_empty()));
     put(&mut shape, "tags", (!model.tags.is_empty()).then(|| pairs(&model.tags)));
-    put(&mut shape, "latest_versions", some_list(latest.iter().map(version)));
+    // Aliases are told of once, with the model.
+    let latest = latest.iter().map(|one| {
+        let mut shape = object(version(one));
+        shape.remove("aliases");
+        Value::Object(shape)
+    });
+    put(&mut shape, "latest_versions", some_list(latest));
     let aliases =
         model.aliases.iter().map(|alias| json!({"alias": alias.alias, "version": alias.version.to_string()}));
     put(&mut shape, "aliases", some_list(aliases));

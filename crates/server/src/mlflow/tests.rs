@@ -189,7 +189,7 @@ async fn failures_have_the_codes_statuses_and_words_that_clients_know() {
             json!({"name": "a/b"}),
             400,
             "INVALID_PARAMETER_VALUE",
-            "Model name `a/b`",
+            "Invalid model name 'a/b'. Names cannot contain '/' or ':'.",
         ),
         ("nothing/here", json!({}), 404, "ENDPOINT_NOT_FOUND", "there is nothing at"),
     ] {

@@ -2,23 +2,29 @@
 
 use axum::Json;
 use axum::extract::State;
-use db::Read;
-use registry::{NewVersion, Others, Pointer, VersionChange, VersionQuery};
+use base::Timestamp;
+use db::{Read, Tx};
+use registry::{NewVersion, Others, Pointer, Version, VersionChange, VersionQuery};
 use serde_json::{Value, json};
 
 use super::Answer;
 use super::asked::Asked;
 use super::failure::Failure;
 use super::files::{self, Store};
-use super::models::version_number;
+use super::models::{check_tag, of_version, stage, version_number};
 use super::{registry_filter, shapes};
 use crate::app::App;
 
 const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
+const VERSIONS_TAG: &str = "mlflow.modelVersions";
 const MOST: usize = 200_000;
 
 pub(super) async fn create(State(app): State<App>, store: Store, asked: Asked) -> Answer {
+    asked.required("name")?;
     let tags = asked.fields().tags("tags")?;
+    for (key, value) in &tags {
+        check_tag(key, value)?;
+    }
     let source = asked.required("source")?.to_owned();
     let mut source_run = asked.text("run_id")?.map(str::to_owned);
     let mut read = app.db().read().await?;
@@ -38,6 +44,7 @@ pub(super) async fn create(State(app): State<App>, store: Store, asked: Asked) -
         Some(location) => store.freeze(location).await?,
         None => store.freeze(&source).await?,
     };
+    let told = asked.text("model_id")?.map(str::to_owned);
     let new = NewVersion {
         model: asked.required("name")?.to_owned(),
         source,
@@ -55,9 +62,36 @@ pub(super) async fn create(State(app): State<App>, store: Store, asked: Asked) -
     let (actor, now) = (asked.actor, app.now());
     let version = app
         .db()
-        .write(move |tx| Box::pin(async move { registry::create_version(tx, new, &actor, now).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                let version = registry::create_version(tx, new, &actor, now).await?;
+                if let Some(model) = &told {
+                    tell_logged_model(tx, model, &version, now).await?;
+                }
+                Ok::<_, Failure>(version)
+            })
+        })
         .await?;
     Ok(Json(json!({"model_version": shapes::version(&version)})))
+}
+
+/// Adds the version to the list that a logged model carries as a tag, where clients look for it.
+async fn tell_logged_model(
+    tx: &mut Tx,
+    model: &str,
+    version: &Version,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let known = experiments::get_logged_model(tx, model).await?.tags.remove(VERSIONS_TAG).unwrap_or_default();
+    let mut listed: Vec<Value> = serde_json::from_str(&known).unwrap_or_default();
+    listed.push(json!({"name": version.model, "version": version.number}));
+    let items: Vec<String> = listed
+        .iter()
+        .map(|one| format!("{{\"name\": {}, \"version\": {}}}", one["name"], one["version"]))
+        .collect();
+    let tags = [(VERSIONS_TAG.to_owned(), format!("[{}]", items.join(", ")))];
+    experiments::set_logged_model_tags(tx, model, &tags, now).await?;
+    Ok(())
 }
 
 /// A source that leads to files of the server itself is accepted only inside the artifacts of the run that is named.
@@ -65,7 +99,10 @@ async fn check_source(read: &mut Read, source: &str, run: Option<&str>) -> Resul
     let refuse =
         |why: &str| Err(Failure::invalid(format!("Invalid model version source: '{source}'. {why}")));
     if experiments::limits::check_location(source).is_err() || source.contains('%') {
-        return refuse("It must not contain '..', a query, a fragment or encoded characters.");
+        return refuse(
+            "If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, an \
+             absolute path must be provided without relative path references present. Please provide an absolute path.",
+        );
     }
     let local = match source.split_once(':') {
         Some((scheme, rest)) if scheme.len() > 1 && !scheme.contains('/') => {
@@ -111,18 +148,23 @@ async fn storage_of(read: &mut Read, source: &str) -> Result<Option<String>, Fai
 
 pub(super) async fn get(State(app): State<App>, asked: Asked) -> Answer {
     let (name, number) = (asked.required("name")?, version_number(&asked)?);
-    let version = registry::get_version(&mut app.db().read().await?, name, number).await?;
+    let version = registry::get_version(&mut app.db().read().await?, name, number)
+        .await
+        .map_err(|error| of_version(error, name, number))?;
     Ok(Json(json!({"model_version": shapes::version(&version)})))
 }
 
 pub(super) async fn get_download_uri(State(app): State<App>, asked: Asked) -> Answer {
     let (name, number) = (asked.required("name")?, version_number(&asked)?);
-    let version = registry::get_version(&mut app.db().read().await?, name, number).await?;
+    let version = registry::get_version(&mut app.db().read().await?, name, number)
+        .await
+        .map_err(|error| of_version(error, name, number))?;
     Ok(Json(json!({"artifact_uri": version.storage_location})))
 }
 
 pub(super) async fn update(State(app): State<App>, asked: Asked) -> Answer {
     let (name, number) = (asked.required("name")?.to_owned(), version_number(&asked)?);
+    let of = (name.clone(), number);
     let description = asked.fields().text_as_given("description")?.map(str::to_owned);
     let change = VersionChange { description, ..VersionChange::default() };
     let now = app.now();
@@ -131,13 +173,15 @@ pub(super) async fn update(State(app): State<App>, asked: Asked) -> Answer {
         .write(move |tx| {
             Box::pin(async move { registry::update_version(tx, &name, number, change, now).await })
         })
-        .await?;
+        .await
+        .map_err(|error| of_version(error, &of.0, of.1))?;
     Ok(Json(json!({"model_version": shapes::version(&version)})))
 }
 
 pub(super) async fn transition_stage(State(app): State<App>, asked: Asked) -> Answer {
     let (name, number) = (asked.required("name")?.to_owned(), version_number(&asked)?);
-    let stage = asked.required("stage")?.parse()?;
+    let of = (name.clone(), number);
+    let stage = stage(asked.required("stage")?)?;
     let others =
         if asked.fields().flag("archive_existing_versions")? { Others::Archive } else { Others::Keep };
     let (actor, now) = (asked.actor, app.now());
@@ -148,22 +192,30 @@ pub(super) async fn transition_stage(State(app): State<App>, asked: Asked) -> An
                 registry::transition_stage(tx, &name, number, stage, others, &actor, now).await
             })
         })
-        .await?;
+        .await
+        .map_err(|error| of_version(error, &of.0, of.1))?;
     Ok(Json(json!({"model_version": shapes::version(&version)})))
 }
 
 pub(super) async fn delete(State(app): State<App>, asked: Asked) -> Answer {
     let (name, number) = (asked.required("name")?.to_owned(), version_number(&asked)?);
+    let of = (name.clone(), number);
     let (actor, now) = (asked.actor, app.now());
     app.db()
         .write(move |tx| {
             Box::pin(async move { registry::delete_version(tx, &name, number, &actor, now).await })
         })
-        .await?;
+        .await
+        .map_err(|error| of_version(error, &of.0, of.1))?;
     Ok(super::nothing())
 }
 
 pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
+    if let Some(few) = asked.fields().int("max_results")?.filter(|few| *few < 1) {
+        return Err(Failure::invalid(format!(
+            "Invalid value for max_results. It must be a positive integer, but got {few}"
+        )));
+    }
     let query = VersionQuery {
         filter: registry_filter::versions(asked.text("filter")?.unwrap_or_default())?,
         order: registry_filter::order(&asked.texts("order_by")?)?,
@@ -177,26 +229,31 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
 
 pub(super) async fn set_tag(State(app): State<App>, asked: Asked) -> Answer {
     let (name, number) = (asked.required("name")?.to_owned(), version_number(&asked)?);
+    let of = (name.clone(), number);
     let key = asked.required("key")?.to_owned();
     let value = asked.fields().text_as_given("value")?.unwrap_or_default().to_owned();
+    check_tag(&key, &value)?;
     let now = app.now();
     app.db()
         .write(move |tx| {
             Box::pin(async move { registry::set_version_tag(tx, &name, number, &key, &value, now).await })
         })
-        .await?;
+        .await
+        .map_err(|error| of_version(error, &of.0, of.1))?;
     Ok(super::nothing())
 }
 
 pub(super) async fn delete_tag(State(app): State<App>, asked: Asked) -> Answer {
     let (name, number) = (asked.required("name")?.to_owned(), version_number(&asked)?);
+    let of = (name.clone(), number);
     let key = asked.required("key")?.to_owned();
     let now = app.now();
     app.db()
         .write(move |tx| {
             Box::pin(async move { registry::delete_version_tag(tx, &name, number, &key, now).await })
         })
-        .await?;
+        .await
+        .map_err(|error| of_version(error, &of.0, of.1))?;
     Ok(super::nothing())
 }
 
@@ -207,6 +264,8 @@ pub(super) async fn get_artifact(
     asked: Asked,
 ) -> Result<axum::response::Response, Failure> {
     let (name, number) = (asked.required("name")?, version_number(&asked)?);
-    let version = registry::get_version(&mut app.db().read().await?, name, number).await?;
+    let version = registry::get_version(&mut app.db().read().await?, name, number)
+        .await
+        .map_err(|error| of_version(error, name, number))?;
     store.send(&files::below(&version.storage_location, asked.required("path")?)?).await
 }
