@@ -113,9 +113,18 @@ pub fn check_dataset(input: &crate::DatasetInput) -> Result<(), Error> {
 
 /// The artifact root that a client chose must not lead anywhere else.
 pub fn check_location(location: &str) -> Result<(), Error> {
-    let broken = location.contains(['#', '?', '\0', '\\'])
-        || location.split('/').any(|part| part == ".." || part.eq_ignore_ascii_case("%2e%2e"))
-        || location.starts_with("runs:");
+    let mut plain = location.as_bytes().to_vec();
+    let mut broken = location.starts_with("runs:");
+    // As often as anyone could decode it: what climbs after the second time climbs too.
+    while !broken {
+        broken = plain.iter().any(|byte| b"#?\0\\".contains(byte))
+            || plain.split(|byte| *byte == b'/').any(|part| part == b"..");
+        let decoded = percent_decoded(&plain);
+        if decoded == plain {
+            break;
+        }
+        plain = decoded;
+    }
     if broken {
         return Err(Error::invalid(
             format!("artifact location `{}`", shown(location)),
@@ -123,6 +132,25 @@ pub fn check_location(location: &str) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Each `%XX` as its byte, once.
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if let (b'%', [high, low, after @ ..]) = (first, after)
+            && let (Some(high), Some(low)) = (digit(*high), digit(*low))
+        {
+            decoded.push(high * 16 + low);
+            rest = after;
+        } else {
+            decoded.push(*first);
+        }
+    }
+    decoded
 }
 
 fn shown(text: &str) -> Cow<'_, str> {
@@ -152,9 +180,19 @@ mod tests {
 
     #[test]
     fn locations_that_climb_are_refused() {
-        for bad in ["file:///a/../b", "s3://b/%2E%2e/c", "mlflow-artifacts:/0?x", "a#b", "runs:/x/y"] {
+        for bad in [
+            "file:///a/../b",
+            "s3://b/%2E%2e/c",
+            "mlflow-artifacts:/0?x",
+            "a#b",
+            "runs:/x/y",
+            "s3://b/%252e%252E/c",
+            "s3://b/a%23b",
+        ] {
             assert!(check_location(bad).is_err(), "{bad}");
         }
-        assert!(check_location("s3://bucket/a..b/c").is_ok());
+        for good in ["s3://bucket/a..b/c", "s3://bucket/a%20b/100%", "mlflow-artifacts:/0"] {
+            assert!(check_location(good).is_ok(), "{good}");
+        }
     }
 }

@@ -133,7 +133,7 @@ def pages_views_and_experiments(w: World) -> None:
     for more in [
         {"max_results": 0}, {"max_results": -1}, {"max_results": 50_001}, {"max_results": 50_000}, {"max_results": "3"}, {"max_results": "x"},
         {"run_view_type": "SOME"}, {"page_token": "%%%"}, {"filter": 4}, {"experiment_ids": "x"}, {"experiment_ids": ["999999"]},
-        {"experiment_ids": [4]}, {"experiment_ids": ["words"]}, {"order_by": "start_time"},
+        {"experiment_ids": [900_004]}, {"experiment_ids": ["words"]}, {"order_by": "start_time"},
     ]:
         w.call("POST", "runs/search", {**body, **more}, show=_names)
     w.case("a whole run").call(

@@ -1,0 +1,190 @@
+"""Many writers at once, clients that go away, large files: what a server of a team meets every day."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+Fresh = Callable[[str], str]
+
+API = "/api/2.0/mlflow"
+PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+MEGABYTE = 1_000_000
+
+
+def post(url: str, path: str, body: object) -> requests.Response:
+    return requests.post(f"{url}{API}/{path}", json=body, timeout=60)
+
+
+def new_run(url: str) -> str:
+    answer = post(url, "runs/create", {"experiment_id": "0", "start_time": 1})
+    return str(answer.json()["run"]["info"]["run_id"])
+
+
+def server_process(url: str) -> int | None:
+    """The process that listens there, where this machine can tell."""
+    if not Path("/proc/net/tcp").exists():
+        return None
+    port = f":{urlsplit(url).port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {row[9] for row in rows if row[1].endswith(port) and row[3] == "0A"}
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            links = [os.readlink(f"/proc/{process}/fd/{one}") for one in os.listdir(f"/proc/{process}/fd")]
+        except OSError:
+            continue
+        if any(link == f"socket:[{inode}]" for link in links for inode in listening):
+            return int(process)
+    return None
+
+
+def resident_bytes(process: int) -> int:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+WRITER = """
+import json, sys, urllib.request
+url, run, writer, points = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+def post(path, body):
+    request = urllib.request.Request(url + "/api/2.0/mlflow/" + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=60).read()
+for step in range(points):
+    post("runs/log-metric", {"run_id": run, "key": f"own-{writer}", "value": step, "timestamp": step, "step": step})
+    post("runs/log-metric", {"run_id": run, "key": "shared", "value": writer * 1000 + step, "timestamp": writer, "step": step})
+    post("runs/log-batch", {"run_id": run, "params": [{"key": "same", "value": "1"}], "tags": [{"key": f"t{writer}", "value": str(step)}]})
+"""
+
+
+def test_writers_in_many_processes_lose_and_double_nothing(url: str) -> None:
+    run, writers, points = new_run(url), 6, 15
+    started = [
+        subprocess.Popen([sys.executable, "-c", WRITER, url, run, str(writer), str(points)]) for writer in range(writers)
+    ]
+    assert [one.wait(timeout=240) for one in started] == [0] * writers
+    found = requests.get(f"{url}{API}/runs/get", params={"run_id": run}, timeout=60).json()["run"]["data"]
+    assert {tag["key"]: tag["value"] for tag in found["tags"] if tag["key"].startswith("t")} == {
+        f"t{writer}": str(points - 1) for writer in range(writers)
+    }
+    assert found["params"] == [{"key": "same", "value": "1"}]
+    for key, count in [("shared", writers * points), *((f"own-{writer}", points) for writer in range(writers))]:
+        query = {"run_id": run, "metric_key": key, "max_results": 1_000}
+        history = requests.get(f"{url}{API}/metrics/get-history", params=query, timeout=60).json()["metrics"]
+        assert len(history) == count and len({(m["timestamp"], m["step"], m["value"]) for m in history}) == count
+
+
+def test_one_param_has_one_value_however_many_write_it(url: str) -> None:
+    run = new_run(url)
+    write = lambda value: post(url, "runs/log-parameter", {"run_id": run, "key": "p", "value": str(value)})  # noqa: E731
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(write, range(8)))
+    won = [number for number, answer in enumerate(answers) if answer.status_code == 200]
+    assert len(won) == 1 and {answer.status_code for answer in answers} == {200, 400}
+    found = requests.get(f"{url}{API}/runs/get", params={"run_id": run}, timeout=60).json()["run"]["data"]["params"]
+    assert found == [{"key": "p", "value": str(won[0])}]
+
+
+def test_versions_made_at_once_get_numbers_without_gaps(url: str, fresh: Fresh) -> None:
+    name = fresh("model")
+    post(url, "registered-models/create", {"name": name})
+    make = lambda _: post(url, "model-versions/create", {"name": name, "source": "s3://bucket/x"})  # noqa: E731
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(make, range(12)))
+    numbers = sorted(int(answer.json()["model_version"]["version"]) for answer in answers)
+    assert numbers == list(range(1, 13))
+
+
+def test_a_request_that_comes_twice_changes_nothing_more(url: str) -> None:
+    run = new_run(url)
+    batch = {
+        "run_id": run,
+        "metrics": [{"key": "m", "value": 0.5, "timestamp": 1, "step": step} for step in range(50)],
+        "params": [{"key": "p", "value": "1"}],
+        "tags": [{"key": "t", "value": "1"}],
+    }
+    read = lambda: requests.get(f"{url}{API}/runs/get", params={"run_id": run}, timeout=60).json()  # noqa: E731
+    assert post(url, "runs/log-batch", batch).status_code == 200
+    once = read()
+    assert [post(url, "runs/log-batch", batch).status_code for _ in range(3)] == [200] * 3
+    assert read() == once
+    query = {"run_id": run, "metric_key": "m", "max_results": 1_000}
+    assert len(requests.get(f"{url}{API}/metrics/get-history", params=query, timeout=60).json()["metrics"]) == 50
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_client_that_goes_away_in_the_middle_leaves_nothing(url: str, chunked: bool) -> None:
+    run = new_run(url)
+    at = urlsplit(url)
+    head = f"PUT {PROXY}/0/{run}/artifacts/half.bin HTTP/1.1\r\nHost: {at.netloc}\r\n"
+    head += "Transfer-Encoding: chunked\r\n\r\n" if chunked else f"Content-Length: {50 * MEGABYTE}\r\n\r\n"
+    part = b"x" * MEGABYTE
+    with socket.create_connection((at.hostname or "", at.port or 80), timeout=30) as client:
+        client.sendall(head.encode())
+        for _ in range(5):
+            client.sendall(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
+        listed = requests.get(f"{url}{API}/artifacts/list", params={"run_id": run}, timeout=60).json()
+        assert "files" not in listed, "half a file is seen while it arrives"
+    for _ in range(5):
+        listed = requests.get(f"{url}{API}/artifacts/list", params={"run_id": run}, timeout=60).json()
+        assert "files" not in listed
+        assert requests.get(f"{url}{PROXY}/0/{run}/artifacts/half.bin", timeout=60).status_code == 404
+    whole = requests.put(f"{url}{PROXY}/0/{run}/artifacts/half.bin", data=b"whole", timeout=60)
+    assert whole.status_code == 200
+    assert requests.get(f"{url}{PROXY}/0/{run}/artifacts/half.bin", timeout=60).content == b"whole"
+
+
+def test_small_requests_are_answered_while_a_large_file_streams_in_constant_memory(url: str) -> None:
+    size = int(os.environ.get("GINGHAM_LARGE_MEGABYTES", "300"))
+    run = new_run(url)
+    address = f"{url}{PROXY}/0/{run}/artifacts/large.bin"
+    block = os.urandom(MEGABYTE)
+    digest = hashlib.sha256()
+
+    def blocks() -> object:
+        for number in range(size):
+            # Each block differs, so that nothing is saved by storing equal ones once.
+            one = number.to_bytes(8, "big") + block[8:]
+            digest.update(one)
+            yield one
+
+    process = server_process(url)
+    before = resident_bytes(process) if process else 0
+    peak, waits = before, []
+    with ThreadPoolExecutor(1) as pool:
+        upload = pool.submit(requests.put, address, data=blocks(), timeout=600)
+        while not upload.done():
+            start = time.monotonic()
+            answer = requests.get(f"{url}{API}/runs/get", params={"run_id": run}, timeout=60)
+            waits.append(time.monotonic() - start)
+            assert answer.status_code == 200
+            peak = max(peak, resident_bytes(process) if process else 0)
+        assert upload.result().status_code == 200
+    back = hashlib.sha256()
+    length = 0
+    with requests.get(address, stream=True, timeout=600) as answer:
+        assert int(answer.headers["Content-Length"]) == size * MEGABYTE
+        for number, one in enumerate(answer.iter_content(MEGABYTE)):
+            back.update(one)
+            length += len(one)
+            if number % 20 == 0:
+                start = time.monotonic()
+                assert requests.get(f"{url}{API}/runs/get", params={"run_id": run}, timeout=60).status_code == 200
+                waits.append(time.monotonic() - start)
+                peak = max(peak, resident_bytes(process) if process else 0)
+    assert length == size * MEGABYTE and back.digest() == digest.digest()
+    waits.sort()
+    assert len(waits) > 5 and waits[len(waits) // 2] < 2.0, f"small requests waited {waits[len(waits) // 2]:.2f} s"
+    grown = (peak - before) / MEGABYTE
+    # A copy of the file in memory would be all of it; buffers are a few pieces.
+    assert grown < max(100, size / 3), f"{grown:.0f} MB more memory for a file of {size} MB"
