@@ -2,7 +2,7 @@
 //!
 //! Statements are `&'static str` (or a [`SqlText`] built from such pieces and bound values) with
 //! `$1 … $n` placeholders, and must run unchanged on both engines. Columns are `TEXT`, `BIGINT` and
-//! `DOUBLE PRECISION`; booleans are 0 and 1, times are microseconds since the epoch, JSON is text.
+//! `DOUBLE PRECISION` and `BYTEA`; booleans are 0 and 1, times are microseconds since the epoch, JSON is text.
 //!
 //! No other crate knows sqlx.
 
@@ -11,6 +11,7 @@ mod events;
 mod handle;
 mod lite;
 mod migrations;
+mod page;
 mod postgres;
 mod row;
 mod session;
@@ -20,6 +21,7 @@ mod value;
 pub use error::Error;
 pub use events::{ChainReport, EventFilter};
 pub use handle::{Db, Engine};
+pub use page::{Page, SortKey, ended_at, first_mark, in_order};
 pub use row::Row;
 pub use session::{Read, Sql, Tx};
 pub use text::SqlText;

@@ -53,6 +53,8 @@ pub(crate) async fn open(path: &Path, newest: watch::Sender<i64>) -> Result<Lite
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
+        // PostgreSQL calls the order of bytes "C"; with the same name here one text sorts alike on both.
+        .collation("C", |left: &str, right: &str| left.cmp(right))
         .pragma("case_sensitive_like", "1")
         .pragma("cache_size", "-16000")
         .pragma("mmap_size", "134217728");
@@ -105,9 +107,19 @@ async fn write_group(tx: &mut Tx, first: Write, waiting: &mut mpsc::Receiver<Wri
     let mut answers = Vec::new();
     let mut next = Some(first);
     while let Some(write) = next.take() {
-        match write_one(tx, write.run).await {
-            Ok(()) => answers.push(write.answer),
-            Err(error) => (write.answer)(Err(error)),
+        // As long as nothing is kept, undoing a write is undoing all; only those behind it need a savepoint.
+        let alone = answers.is_empty();
+        let ended = if alone { write_alone(tx, write.run).await } else { write_one(tx, write.run).await };
+        match ended {
+            Ended::Kept => answers.push(write.answer),
+            Ended::Undone if alone => (write.answer)(Ok(())),
+            // It may have seen what those before it wrote, so its answer holds only if theirs does.
+            Ended::Undone => answers.push(write.answer),
+            Ended::Failed(error) => (write.answer)(Err(error)),
+            Ended::Broken(error) => {
+                (write.answer)(Err(error));
+                return answers;
+            }
         }
         if answers.len() < MOST_PER_GROUP && started.elapsed() < LONGEST_GROUP {
             next = waiting.try_recv().ok();
@@ -116,18 +128,58 @@ async fn write_group(tx: &mut Tx, first: Write, waiting: &mut mpsc::Receiver<Wri
     answers
 }
 
-async fn write_one(tx: &mut Tx, work: Work) -> Result<(), Error> {
-    run(tx, "savepoint write_one").await?;
+/// How a write ended.
+enum Ended {
+    /// It is part of the group.
+    Kept,
+    /// It wished to be undone, and was.
+    Undone,
+    /// It was undone because it could not end.
+    Failed(Error),
+    /// It could not be undone: the group ends here.
+    Broken(Error),
+}
+
+/// Runs a write that has nothing before it in the group.
+async fn write_alone(tx: &mut Tx, work: Work) -> Ended {
     let event_before = tx.newest_event;
-    let ended = tokio::time::timeout(LONGEST_WRITE, AssertUnwindSafe(work(tx)).catch_unwind()).await;
-    let outcome = match ended {
-        Ok(Ok(Wish::Keep)) => return run(tx, "release write_one").await,
-        Ok(Ok(Wish::Undo)) => Ok(()),
-        Ok(Err(_)) => Err(Error::Panicked),
-        Err(_) => Err(Error::TimedOut { seconds: LONGEST_WRITE.as_secs() }),
-    };
+    let ended = outcome_of(tx, work).await;
+    if matches!(ended, Ended::Kept) {
+        return ended;
+    }
     tx.newest_event = event_before;
-    run(tx, "rollback to write_one").await?;
-    run(tx, "release write_one").await?;
-    outcome
+    for sql in ["rollback", "begin immediate"] {
+        if let Err(error) = run(tx, sql).await {
+            return Ended::Broken(error);
+        }
+    }
+    ended
+}
+
+/// Runs a write behind others, so that undoing it leaves those as they are.
+async fn write_one(tx: &mut Tx, work: Work) -> Ended {
+    if let Err(error) = run(tx, "savepoint write_one").await {
+        return Ended::Failed(error);
+    }
+    let event_before = tx.newest_event;
+    let ended = outcome_of(tx, work).await;
+    if !matches!(ended, Ended::Kept) {
+        tx.newest_event = event_before;
+        if let Err(error) = run(tx, "rollback to write_one").await {
+            return Ended::Broken(error);
+        }
+    }
+    match run(tx, "release write_one").await {
+        Ok(()) => ended,
+        Err(error) => Ended::Broken(error),
+    }
+}
+
+async fn outcome_of(tx: &mut Tx, work: Work) -> Ended {
+    match tokio::time::timeout(LONGEST_WRITE, AssertUnwindSafe(work(tx)).catch_unwind()).await {
+        Ok(Ok(Wish::Keep)) => Ended::Kept,
+        Ok(Ok(Wish::Undo)) => Ended::Undone,
+        Ok(Err(_)) => Ended::Failed(Error::Panicked),
+        Err(_) => Ended::Failed(Error::TimedOut { seconds: LONGEST_WRITE.as_secs() }),
+    }
 }

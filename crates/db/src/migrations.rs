@@ -3,7 +3,7 @@
 use base::{Clock, Digest, SystemClock};
 
 use crate::session::{Sql, Tx};
-use crate::{Error, Value, params};
+use crate::{Error, params};
 
 struct Migration {
     name: &'static str,
@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_08_serving",
     "20261122_09_governance",
     "20261122_10_platform",
+    "20261122_23_metric_segments",
 ];
 
 const TABLE: &str = "create table if not exists schema_migrations \
@@ -49,8 +50,8 @@ pub(crate) async fn apply(tx: &mut Tx) -> Result<(), Error> {
     }
     for migration in MIGRATIONS.iter().skip(applied.len()) {
         for statement in statements(migration.sql) {
-            let values: Vec<Value> = Vec::new();
-            tx.execute(statement, values)
+            let statement = if tx.is_sqlite() { for_sqlite(statement) } else { statement.to_owned() };
+            tx.execute_owned(statement)
                 .await
                 .map_err(|error| Error::Migration { migration: migration.name, cause: error.to_string() })?;
         }
@@ -68,6 +69,20 @@ fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
     sql.split(";\n").map(str::trim).filter(|statement| statement.lines().any(|line| !is_comment(line)))
 }
 
+/// What stands in `/*sqlite …*/` is a comment to PostgreSQL and part of the statement here.
+fn for_sqlite(statement: &str) -> String {
+    let mut text = String::with_capacity(statement.len());
+    let mut rest = statement;
+    while let Some((before, after)) = rest.split_once("/*sqlite ") {
+        let (inside, behind) = after.split_once("*/").unwrap_or((after, ""));
+        text.push_str(before);
+        text.push_str(inside);
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
+}
+
 fn is_comment(line: &str) -> bool {
     let line = line.trim();
     line.is_empty() || line.starts_with("--")
@@ -83,6 +98,15 @@ mod tests {
         let mut sorted = names.clone();
         sorted.sort_unstable();
         assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn words_for_sqlite_stand_in_marked_comments() {
+        assert_eq!(
+            for_sqlite("create table t (a text)/*sqlite  without rowid*/"),
+            "create table t (a text) without rowid"
+        );
+        assert_eq!(for_sqlite("a /* b */ c"), "a /* b */ c");
     }
 
     #[test]

@@ -21,6 +21,11 @@ impl Row {
         self.values.get(index)
     }
 
+    /// A value as it came.
+    pub(crate) fn any(&self, column: &str) -> Result<&Value, Error> {
+        self.value(column).ok_or_else(|| Self::wrong(column, "a value"))
+    }
+
     fn wrong(column: &str, expected: &'static str) -> Error {
         Error::Column { column: column.to_owned(), expected }
     }
@@ -29,7 +34,7 @@ impl Row {
     pub fn opt_int(&self, column: &str) -> Result<Option<i64>, Error> {
         match self.value(column) {
             Some(Value::Int(value)) => Ok(*value),
-            Some(Value::Text(None) | Value::Real(None)) => Ok(None),
+            Some(Value::Text(None) | Value::Real(None) | Value::Bytes(None)) => Ok(None),
             _ => Err(Self::wrong(column, "a whole number")),
         }
     }
@@ -63,18 +68,37 @@ impl Row {
         self.opt_real(column)?.ok_or_else(|| Self::wrong(column, "a number"))
     }
 
-    /// Text or nothing.
-    pub fn opt_text(&self, column: &str) -> Result<Option<String>, Error> {
+    /// Text or nothing, without a copy.
+    pub fn opt_str(&self, column: &str) -> Result<Option<&str>, Error> {
         match self.value(column) {
-            Some(Value::Text(value)) => Ok(value.clone()),
-            Some(Value::Int(None) | Value::Real(None)) => Ok(None),
+            Some(Value::Text(value)) => Ok(value.as_deref()),
+            Some(Value::Int(None) | Value::Real(None) | Value::Bytes(None)) => Ok(None),
             _ => Err(Self::wrong(column, "text")),
         }
+    }
+
+    /// Text or nothing.
+    pub fn opt_text(&self, column: &str) -> Result<Option<String>, Error> {
+        Ok(self.opt_str(column)?.map(str::to_owned))
     }
 
     /// Text.
     pub fn text(&self, column: &str) -> Result<String, Error> {
         self.opt_text(column)?.ok_or_else(|| Self::wrong(column, "text"))
+    }
+
+    /// Bytes or nothing.
+    pub fn opt_bytes(&self, column: &str) -> Result<Option<&[u8]>, Error> {
+        match self.value(column) {
+            Some(Value::Bytes(value)) => Ok(value.as_deref()),
+            Some(Value::Text(None)) => Ok(None),
+            _ => Err(Self::wrong(column, "bytes")),
+        }
+    }
+
+    /// Bytes.
+    pub fn bytes(&self, column: &str) -> Result<&[u8], Error> {
+        self.opt_bytes(column)?.ok_or_else(|| Self::wrong(column, "bytes"))
     }
 
     /// A time, stored in microseconds.
@@ -129,6 +153,7 @@ impl Row {
                     (true, _) => Value::Text(None),
                     (_, "INTEGER" | "BOOLEAN") => Value::Int(row.try_get(index)?),
                     (_, "REAL") => Value::Real(row.try_get(index)?),
+                    (_, "BLOB") => Value::Bytes(row.try_get(index)?),
                     _ => Value::Text(row.try_get(index)?),
                 })
             })
@@ -147,6 +172,7 @@ impl Row {
                     "INT4" => Value::Int(row.try_get::<Option<i32>, _>(index)?.map(i64::from)),
                     "BOOL" => Value::Int(row.try_get::<Option<bool>, _>(index)?.map(i64::from)),
                     "FLOAT8" => Value::Real(row.try_get(index)?),
+                    "BYTEA" => Value::Bytes(row.try_get(index)?),
                     _ => Value::Text(row.try_get(index)?),
                 })
             })

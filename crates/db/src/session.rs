@@ -80,6 +80,17 @@ impl Tx {
     }
 }
 
+impl Tx {
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self.connection, TxConnection::Lite(_))
+    }
+
+    /// Runs a statement of a migration.
+    pub(crate) async fn execute_owned(&mut self, sql: String) -> Result<u64, Error> {
+        touch(self.engine(), sql, Vec::new()).await
+    }
+}
+
 impl Read {
     fn engine(&mut self) -> EngineConnection<'_> {
         match &mut self.connection {
@@ -97,6 +108,7 @@ macro_rules! bind_all {
                 Value::Int(value) => query.bind(value),
                 Value::Real(value) => query.bind(value),
                 Value::Text(value) => query.bind(value),
+                Value::Bytes(value) => query.bind(value),
             };
         }
         query

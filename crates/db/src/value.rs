@@ -9,6 +9,8 @@ pub enum Value {
     Real(Option<f64>),
     /// Text, or JSON as text.
     Text(Option<String>),
+    /// Bytes.
+    Bytes(Option<Vec<u8>>),
 }
 
 /// The values for the placeholders of one statement, in order.
@@ -42,6 +44,7 @@ value_from! {
     String => Text(|value| value),
     &str => Text(|value: &str| value.to_owned()),
     &String => Text(|value: &String| value.clone()),
+    Vec<u8> => Bytes(|value| value),
     base::Digest => Text(|value: base::Digest| value.to_string()),
     &serde_json::Value => Text(|value: &serde_json::Value| value.to_string()),
     serde_json::Value => Text(|value: serde_json::Value| value.to_string()),

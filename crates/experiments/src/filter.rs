@@ -1,6 +1,7 @@
 //! The search language, read without knowing what is searched: `metrics.rmse < 0.8 and (params.kind = 'ridge' or tags.best is not null)`.
 //!
 //! `and` binds tighter than `or`; parentheses group; keywords are read in any case. A field is `name` or `entity.name`;
+//! `min(metrics.loss)` and `max(metrics.loss)` are the least and the greatest value a metric ever had;
 //! names with odd characters stand in `` `backticks` `` or quotes. Texts stand in single or double quotes, a doubled
 //! quote inside them is one quote.
 
@@ -51,6 +52,14 @@ impl<C> Tree<C> {
         }
     }
 
+    /// Shows every condition to `look`.
+    pub fn visit<'a>(&'a self, look: &mut impl FnMut(&'a C)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.visit(look)),
+            Self::Is(condition) => look(condition),
+        }
+    }
+
     /// Whether any condition is one that `wanted` accepts.
     pub fn mentions(&self, wanted: &impl Fn(&C) -> bool) -> bool {
         match self {
@@ -60,6 +69,18 @@ impl<C> Tree<C> {
     }
 }
 
+/// Which value of a metric is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ValueOf {
+    /// That of the newest point: `metrics.loss`.
+    #[default]
+    Last,
+    /// The least of all points that are numbers: `min(metrics.loss)`.
+    Least,
+    /// The greatest of all points that are numbers: `max(metrics.loss)`.
+    Greatest,
+}
+
 /// A field as written: `metrics.rmse` has the entity `metrics` and the name `rmse`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -67,13 +88,20 @@ pub struct Field {
     pub entity: Option<String>,
     /// The rest, without its quotes.
     pub name: String,
+    /// Which of its values: `min(…)` and `max(…)` stand around metrics.
+    pub value_of: ValueOf,
 }
 
 impl std::fmt::Display for Field {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.entity {
-            Some(entity) => write!(f, "{entity}.{}", self.name),
-            None => f.write_str(&self.name),
+        let name = match &self.entity {
+            Some(entity) => format!("{entity}.{}", self.name),
+            None => self.name.clone(),
+        };
+        match self.value_of {
+            ValueOf::Last => f.write_str(&name),
+            ValueOf::Least => write!(f, "min({name})"),
+            ValueOf::Greatest => write!(f, "max({name})"),
         }
     }
 }

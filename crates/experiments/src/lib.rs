@@ -12,6 +12,7 @@ pub mod compare;
 mod error;
 pub mod filter;
 pub mod limits;
+mod points;
 pub mod query;
 mod run_name;
 mod series;
@@ -20,6 +21,7 @@ mod types;
 
 pub use error::Error;
 pub use run_name::run_name;
-pub use series::{Series, thin_out};
+pub use series::Series;
+use series::thin_out;
 pub use store::*;
 pub use types::{DatasetInput, Experiment, Found, Lifecycle, Metric, ModelLink, Run, RunStatus, View};

@@ -1,6 +1,7 @@
 //! What can be searched and how it is ordered: runs, experiments and logged models.
 
 use crate::compare::{KeyTest, Sign, TextTest, number_test, whole_test};
+pub use crate::filter::ValueOf;
 use crate::filter::{Condition, Field, FilterError, Order, Tree, parse, parse_order};
 
 const ENTITIES: [&str; 5] = ["metrics", "params", "tags", "attributes", "datasets"];
@@ -29,14 +30,18 @@ enum Entity {
 }
 
 fn entity(field: &Field) -> Result<Entity, FilterError> {
-    Ok(match field.entity.as_deref() {
+    let entity = match field.entity.as_deref() {
         None | Some("attribute" | "attributes" | "attr" | "run") => Entity::Attribute,
         Some("metric" | "metrics") => Entity::Metric,
         Some("param" | "params" | "parameter" | "parameters") => Entity::Param,
         Some("tag" | "tags") => Entity::Tag,
         Some("dataset" | "datasets") => Entity::Dataset,
         Some(other) => return Err(FilterError::UnknownEntity { entity: other.to_owned(), known: &ENTITIES }),
-    })
+    };
+    if entity != Entity::Metric && field.value_of != ValueOf::Last {
+        return Err(FilterError::UnknownEntity { entity: field.to_string(), known: &ENTITIES[..1] });
+    }
+    Ok(entity)
 }
 
 fn unknown(field: &Field, known: &'static [&'static str]) -> FilterError {
@@ -78,10 +83,12 @@ pub enum DatasetField {
 /// One condition on a run, experiment or logged model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wanted {
-    /// The newest value of a metric; a metric that is not a number passes `!=` only.
+    /// A value of a metric; a metric that is not a number passes `!=` only.
     Metric {
         /// Its name.
         key: String,
+        /// Which of its values.
+        of: ValueOf,
         /// How it is compared.
         sign: Sign,
         /// With what.
@@ -109,8 +116,8 @@ pub enum Wanted {
 /// By what things are ordered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum By {
-    /// The newest value of a metric; missing ones and those that are not a number come last.
-    Metric(String),
+    /// A value of a metric; missing ones and those that are not a number come last.
+    Metric(String, ValueOf),
     /// A param; missing ones come last.
     Param(String),
     /// A tag; missing ones come last.
@@ -150,7 +157,7 @@ pub fn run_order(terms: &[String]) -> Result<Vec<Order<By>>, FilterError> {
     order(terms, |field| {
         let key = field.name.clone();
         Ok(match entity(field)? {
-            Entity::Metric => By::Metric(key),
+            Entity::Metric => By::Metric(key, field.value_of),
             Entity::Param => By::Param(key),
             Entity::Tag => By::Tag(key),
             Entity::Attribute => run_column(field)?.into(),
@@ -197,7 +204,7 @@ pub fn model_filter(text: &str) -> Result<Tree<Wanted>, FilterError> {
 pub fn model_order(field_name: &str, descending: bool) -> Result<Order<By>, FilterError> {
     let mut found = order(&[field_name.to_owned()], |field| match entity(field)? {
         Entity::Attribute => model_column(field).map(By::from),
-        Entity::Metric => Ok(By::Metric(field.name.clone())),
+        Entity::Metric => Ok(By::Metric(field.name.clone(), field.value_of)),
         _ => Err(unknown_entity(field)),
     })?;
     match found.pop() {
@@ -285,7 +292,7 @@ fn model_column(field: &Field) -> Result<Column, FilterError> {
 
 fn metric(condition: &Condition, key: String) -> Result<Wanted, FilterError> {
     let (sign, value) = number_test(condition)?;
-    Ok(Wanted::Metric { key, sign, value })
+    Ok(Wanted::Metric { key, of: condition.field.value_of, sign, value })
 }
 
 fn attribute(column: Column, condition: &Condition) -> Result<Wanted, FilterError> {
@@ -310,7 +317,8 @@ mod tests {
     #[test]
     fn every_name_of_an_entity_is_understood() {
         for text in ["metrics.a > 1", "metric.a > 1"] {
-            let wanted = Wanted::Metric { key: "a".into(), sign: Sign::Greater, value: 1.0 };
+            let wanted =
+                Wanted::Metric { key: "a".into(), of: ValueOf::Last, sign: Sign::Greater, value: 1.0 };
             assert_eq!(run_filter(text).unwrap(), Tree::Is(wanted));
         }
         for text in ["params.a = 'x'", "param.a = 'x'", "parameters.a = 'x'", "parameter.a = \"x\""] {

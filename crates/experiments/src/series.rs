@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use serde::Serialize;
 
 use crate::Metric;
+use crate::points::Point;
 
 /// The points of one metric, by step, then time, then value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,8 +20,7 @@ pub struct Series {
 
 /// Leaves at most `at_most` of the points. The first and the last stay, and of each stretch between the lowest and the
 /// highest, so that no spike is lost; points that are not a number stay only where a stretch has nothing else.
-#[must_use]
-pub fn thin_out(points: Vec<Metric>, at_most: NonZeroUsize) -> Vec<Metric> {
+pub(crate) fn thin_out(points: Vec<Point>, at_most: NonZeroUsize) -> Vec<Point> {
     let at_most = at_most.get();
     let count = points.len();
     if count <= at_most {
@@ -59,15 +59,10 @@ pub fn thin_out(points: Vec<Metric>, at_most: NonZeroUsize) -> Vec<Metric> {
 
 #[cfg(test)]
 mod tests {
-    use base::Timestamp;
-
     use super::*;
 
-    fn points(values: impl IntoIterator<Item = f64>) -> Vec<Metric> {
-        (0..)
-            .zip(values)
-            .map(|(step, value)| Metric { key: "m".into(), value, time: Timestamp::from_micros(step), step })
-            .collect()
+    fn points(values: impl IntoIterator<Item = f64>) -> Vec<Point> {
+        (0..).zip(values).map(|(step, value)| Point { step, time: step, value }).collect()
     }
 
     proptest::proptest! {
@@ -80,12 +75,13 @@ mod tests {
             let after = thin_out(before.clone(), NonZeroUsize::new(at_most).unwrap());
             assert!(after.len() <= at_most.max(1));
             assert!(after.is_sorted_by_key(|point| point.step));
-            let low = |of: &[Metric]| of.iter().map(|p| p.value).fold(f64::INFINITY, f64::min);
-            let high = |of: &[Metric]| of.iter().map(|p| p.value).fold(f64::NEG_INFINITY, f64::max);
+            let low = |of: &[Point]| of.iter().map(|p| p.value).fold(f64::INFINITY, f64::min);
+            let high = |of: &[Point]| of.iter().map(|p| p.value).fold(f64::NEG_INFINITY, f64::max);
             assert_eq!(low(&before), low(&after));
             assert_eq!(high(&before), high(&after));
-            assert_eq!(before.first(), after.first());
-            assert_eq!(before.last(), after.last());
+            let step = |point: Option<&Point>| point.map(|point| point.step);
+            assert_eq!(step(before.first()), step(after.first()));
+            assert_eq!(step(before.last()), step(after.last()));
         }
     }
 

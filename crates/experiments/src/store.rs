@@ -1,20 +1,30 @@
 //! The tables of this room; nothing else knows them.
 
+mod bring_over;
 mod detail;
 mod experiment;
 mod history;
 mod input;
+mod latest;
 mod logged_model;
 mod logging;
 mod run;
+mod run_search;
 mod search;
+#[cfg(test)]
+mod search_tests;
+mod settle;
+#[cfg(test)]
+mod settle_tests;
+mod tail;
 #[cfg(test)]
 mod tests;
 
-use db::{Sql, Tx, params};
+use db::{Page, Row, Sql, SqlText, Tx, params};
 
 use crate::{Error, Lifecycle};
 
+pub use bring_over::bring_over_points;
 pub use experiment::{
     ExperimentQuery, NewExperiment, create_experiment, delete_experiment, delete_experiment_tag,
     find_experiment, get_experiment, rename_experiment, restore_experiment, search_experiments,
@@ -29,9 +39,11 @@ pub use logged_model::{
 };
 pub use logging::{Batch, log_batch};
 pub use run::{
-    NewRun, RunChange, RunQuery, create_run, delete_run, delete_run_tag, get_run, restore_run, search_runs,
-    set_run_tag, update_run,
+    NewRun, RunChange, create_run, delete_run, delete_run_tag, get_run, restore_run, set_run_tag, update_run,
 };
+pub use run_search::{RunQuery, search_runs};
+pub use search::DatasetOf;
+pub use settle::{settle, settle_experiments};
 
 /// The next number of a kind of thing.
 async fn next_number(tx: &mut Tx, counter: &'static str) -> Result<i64, Error> {
@@ -75,29 +87,14 @@ async fn active_run(tx: &mut Tx, run: &str) -> Result<RunHead, Error> {
     }
 }
 
-/// Where a page begins; tokens are opaque to clients.
-fn offset_of(token: Option<&str>) -> Result<i64, Error> {
-    let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(0) };
-    token
-        .strip_prefix("p1-")
-        .and_then(|offset| offset.parse::<i64>().ok())
-        .filter(|offset| *offset >= 0)
-        .ok_or_else(|| Error::BadPageToken { token: token.to_owned() })
-}
-
-fn token_of(offset: i64) -> String {
-    format!("p1-{offset}")
-}
-
-/// Cuts a list that was asked for with one item more than the page holds.
-fn found<T>(mut items: Vec<T>, limit: usize, offset: i64) -> crate::Found<T> {
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = offset.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX));
-    crate::Found { items, next_token: more.then(|| token_of(next)) }
-}
-
-/// A page's size as the database wants it, with one more to see whether there is a next page.
-fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1)
+/// The rows of a page in order, and the token of the next page.
+async fn rows_of_page(
+    sql: &mut impl Sql,
+    inner: SqlText,
+    page: &Page<'_>,
+) -> Result<(Vec<Row>, Option<String>), Error> {
+    let bad = || Error::BadPageToken { token: page.token.unwrap_or_default().to_owned() };
+    let mut rows = sql.fetch_all_text(db::in_order(inner, page).ok_or_else(bad)?).await?;
+    let next = db::ended_at(&mut rows, page)?;
+    Ok((rows, next))
 }

@@ -23,6 +23,7 @@ mod replay;
 mod rows;
 mod search;
 mod served;
+mod settle;
 pub mod spec;
 mod specs;
 mod sql;

@@ -82,6 +82,7 @@ impl Platform {
         let store =
             options.artifacts.unwrap_or_else(|| format!("file://{}", folder.join("artifacts").display()));
         let db = Db::open(&database).await?;
+        experiments::bring_over_points(&db).await?;
         let artifacts = Artifacts::open(&ArtifactsConfig::at(store)).await?;
         let archive = Arc::new(Archive::open(ArchiveOptions::new(folder.join("archive"))).await?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

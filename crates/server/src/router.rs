@@ -5,6 +5,7 @@ use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::response::Response;
 use base::Kind;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::OpenApi;
 
@@ -60,7 +61,7 @@ pub(crate) fn finished(router: Router<App>, app: App) -> Router {
     router
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), front_door::front_door))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .with_state(app)
 }
 

@@ -1,7 +1,7 @@
 //! Puts the pieces of a filter together.
 
 use super::lexer::{Placed, Token, Word, tokens};
-use super::{Condition, Field, FilterError, Operand, Operator, Order, Tree};
+use super::{Condition, Field, FilterError, Operand, Operator, Order, Tree, ValueOf};
 
 /// How deep parentheses may nest.
 const MOST_DEPTH: usize = 50;
@@ -108,16 +108,37 @@ impl<'a> Parser<'a> {
     }
 
     fn field(&mut self) -> Result<Field, FilterError> {
+        let value_of = self.value_of();
+        if value_of != ValueOf::Last {
+            self.next += 2;
+        }
+        let (entity, name) = match self.peek() {
+            Some(Token::Word(word)) => (word.entity.clone(), word.name.clone()),
+            Some(Token::Text(text)) => (None, text.clone()),
+            _ => return Err(self.problem("expected a field such as `metrics.rmse`")),
+        };
+        self.take();
+        if value_of != ValueOf::Last {
+            if self.peek() != Some(&Token::Close) {
+                return Err(self.problem("expected `)`"));
+            }
+            self.take();
+        }
+        Ok(Field { entity, name, value_of })
+    }
+
+    /// Whether `min(` or `max(` stands here.
+    fn value_of(&self) -> ValueOf {
+        let opened = matches!(self.tokens.get(self.next + 1), Some((_, Token::Open)));
         match self.peek() {
-            Some(Token::Word(word)) => {
-                self.take();
-                Ok(Field { entity: word.entity.clone(), name: word.name.clone() })
+            Some(Token::Word(Word { entity: None, name, bare: true })) if opened => {
+                match name.to_ascii_lowercase().as_str() {
+                    "min" => ValueOf::Least,
+                    "max" => ValueOf::Greatest,
+                    _ => ValueOf::Last,
+                }
             }
-            Some(Token::Text(text)) => {
-                self.take();
-                Ok(Field { entity: None, name: text.clone() })
-            }
-            _ => Err(self.problem("expected a field such as `metrics.rmse`")),
+            _ => ValueOf::Last,
         }
     }
 
@@ -274,6 +295,17 @@ mod tests {
         check("tags.mlflow.source.name like 'a%'", "[tags.mlflow.source.name LIKE 'a%']");
         check("\"run name\" = 'it''s'", "[run name = 'it's']");
         check("`metric`.`a-b/c` < 3", "[metric.a-b/c < 3]");
+    }
+
+    #[test]
+    fn the_least_and_the_greatest_value_can_be_meant() {
+        check(
+            "min(metrics.loss) < 1 and MAX( metrics.`a b` )>2",
+            "(and [min(metrics.loss) < 1] [max(metrics.a b) > 2])",
+        );
+        check("min(metrics.loss < 1", "invalid filter at character 18: expected `)`");
+        check("min = 1 or max.x = 2", "(or [min = 1] [max.x = 2])");
+        assert_eq!(parse_order("max(metrics.acc) desc").unwrap().field.to_string(), "max(metrics.acc)");
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use db::{Row, Sql, SqlText};
 
-use crate::{DatasetInput, Error, Lifecycle, Metric, ModelLink, Run};
+use super::latest::add_metrics;
+use crate::{DatasetInput, Error, Lifecycle, ModelLink, Run};
 
 /// The columns of runs that [`runs_of`] reads.
 pub(super) const COLUMNS: &str = "select r.number, r.id, r.experiment_id, r.name, r.status, r.user_id, r.artifact_uri, \
-                                  r.start_time, r.end_time, r.lifecycle from runs r";
+                                  r.start_time, r.end_time, r.lifecycle";
 
 /// Runs per statement when their details are read.
 const CHUNK: usize = 500;
@@ -36,14 +37,6 @@ pub(super) async fn runs_of(sql: &mut impl Sql, rows: &[Row]) -> Result<Vec<Run>
             let (key, value) = (row.text("key")?, row.text("value")?);
             each(&row, &mut |run| {
                 run.tags.insert(key.clone(), value.clone());
-                Ok(())
-            })?;
-        }
-        let metrics = "select run, key, step, time, value, is_nan from latest_metrics where run in (";
-        for row in all(sql, metrics, chunk, ") order by run, key").await? {
-            let metric = metric_of(&row)?;
-            each(&row, &mut |run| {
-                run.metrics.push(metric.clone());
                 Ok(())
             })?;
         }
@@ -78,6 +71,9 @@ pub(super) async fn runs_of(sql: &mut impl Sql, rows: &[Row]) -> Result<Vec<Run>
             })?;
         }
     }
+    for chunk in numbers.chunks(CHUNK) {
+        add_metrics(sql, &mut runs, chunk, &at).await?;
+    }
     Ok(runs)
 }
 
@@ -109,10 +105,4 @@ fn head(row: &Row) -> Result<Run, Error> {
         model_inputs: Vec::new(),
         model_outputs: Vec::new(),
     })
-}
-
-/// A point from a row with `key, step, time, value, is_nan`.
-pub(super) fn metric_of(row: &Row) -> Result<Metric, Error> {
-    let value = if row.bool("is_nan")? { f64::NAN } else { row.real("value")? };
-    Ok(Metric { key: row.text("key")?, value, time: row.time("time")?, step: row.int("step")? })
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use base::{Actor, NewEvent, ObjectRef, Timestamp};
-use db::{Row, Sql, SqlText, Tx, params};
+use db::{Page, Row, SortKey, Sql, SqlText, Tx, params};
 
-use super::search::{EXPERIMENTS, push_order, push_tree};
-use super::{found, next_number, offset_of, one_more};
+use super::search::{EXPERIMENTS, Scope, push_sort_columns, push_tree};
+use super::{next_number, rows_of_page};
 use crate::filter::{Order, Tree};
 use crate::limits::{
     EXPERIMENT_TAG_CHARS, check_chars, check_experiment_name, check_key, check_location, check_text,
@@ -16,6 +16,12 @@ use crate::{Error, Experiment, Found, Lifecycle, View};
 
 const PROJECT: &str = "default";
 const DEFAULT_EXPERIMENT: i64 = 0;
+
+/// What decides between experiments that the ordering leaves equal.
+const TIES: [SortKey; 2] = [
+    SortKey { column: "created_at", is_text: false, is_optional: false, descending: true },
+    SortKey { column: "id", is_text: false, is_optional: false, descending: true },
+];
 
 /// An experiment that is about to be made.
 #[derive(Debug, Clone, Default)]
@@ -92,13 +98,17 @@ pub async fn create_experiment(
 
 /// The experiment with this number, deleted or not.
 pub async fn get_experiment(sql: &mut impl Sql, id: i64) -> Result<Experiment, Error> {
-    let rows = sql.fetch_all_text(select().push(" where e.id = ").bind(id)).await?;
+    let rows = sql.fetch_all_text(select().push(" from experiments e where e.id = ").bind(id)).await?;
     one(sql, rows).await?.ok_or_else(|| Error::ExperimentNotFound { experiment: id.to_string() })
 }
 
 /// The experiment with this name, deleted or not, if there is one.
 pub async fn find_experiment(sql: &mut impl Sql, name: &str) -> Result<Option<Experiment>, Error> {
-    let text = select().push(" where e.project = ").bind(PROJECT).push(" and e.name = ").bind(name);
+    let text = select()
+        .push(" from experiments e where e.project = ")
+        .bind(PROJECT)
+        .push(" and e.name = ")
+        .bind(name);
     let rows = sql.fetch_all_text(text).await?;
     one(sql, rows).await
 }
@@ -203,24 +213,19 @@ pub async fn search_experiments(
     query: &ExperimentQuery,
 ) -> Result<Found<Experiment>, Error> {
     super::search::prepare(sql, &query.filter).await?;
-    let offset = offset_of(query.token.as_deref())?;
-    let text = select().push(" where e.project = ").bind(PROJECT);
+    let (text, mut keys) = push_sort_columns(select(), &EXPERIMENTS, &[], &query.order);
+    keys.extend(TIES);
+    let text = text.push(" from experiments e where e.project = ").bind(PROJECT);
     let text = super::search::push_view(text, query.view, " and e.lifecycle = ");
-    let text = push_tree(text.push(" and "), &EXPERIMENTS, &query.filter);
-    let text = push_order(text, &EXPERIMENTS, &query.order, " e.created_at desc, e.id desc")
-        .push(" limit ")
-        .bind(one_more(query.limit))
-        .push(" offset ")
-        .bind(offset);
-    let rows = sql.fetch_all_text(text).await?;
-    let items = with_tags(sql, &rows).await?;
-    Ok(found(items, query.limit, offset))
+    let text = push_tree(text.push(" and "), &EXPERIMENTS, &Scope::default(), &query.filter);
+    let listing = format!("experiments by {:?}", query.order);
+    let page = Page { keys: &keys, listing: &listing, token: query.token.as_deref(), limit: query.limit };
+    let (rows, next_token) = rows_of_page(sql, text, &page).await?;
+    Ok(Found { items: with_tags(sql, &rows).await?, next_token })
 }
 
 fn select() -> SqlText {
-    SqlText::new(
-        "select e.id, e.name, e.artifact_location, e.lifecycle, e.created_at, e.updated_at from experiments e",
-    )
+    SqlText::new("select e.id, e.name, e.artifact_location, e.lifecycle, e.created_at, e.updated_at")
 }
 
 async fn one(sql: &mut impl Sql, rows: Vec<Row>) -> Result<Option<Experiment>, Error> {

@@ -2,15 +2,15 @@
 
 use std::num::NonZeroUsize;
 
-use base::Timestamp;
 use db::{Sql, params};
 
-use super::detail::metric_of;
 use super::run_head;
+use super::tail::tails;
+use crate::points::{Point, settle_order, unpack_key};
 use crate::{Error, Metric, Series, thin_out};
 
-/// The most points that are read to draw one series.
-const MOST_READ: i64 = 2_000_000;
+/// The most points of one metric that are read at once.
+const MOST_READ: i64 = 10_000_000;
 
 /// Which page of a history: the points after so many.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,15 +28,11 @@ pub async fn metric_points(
     key: &str,
     page: PointsAfter,
 ) -> Result<Vec<Metric>, Error> {
-    let head = run_head(sql, run).await?;
-    let rows = sql
-        .fetch_all(
-            "select key, step, time, value, is_nan from metric_points where run = $1 and key = $2 \
-             order by time, step, value limit $3 offset $4",
-            params![head.number, key, page.limit.unwrap_or(i64::MAX), page.offset],
-        )
-        .await?;
-    rows.iter().map(metric_of).collect()
+    let mut points = history(sql, run, key).await?;
+    points.sort_by(|left, right| left.time.cmp(&right.time).then_with(|| left.cmp(right)));
+    let skipped = usize::try_from(page.offset).unwrap_or(0);
+    let most = page.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
+    Ok(points.into_iter().skip(skipped).take(most).map(|point| point.named(key.to_owned())).collect())
 }
 
 /// Points of a metric by step, thinned to at most so many; see [`thin_out`]. `steps` keeps to a range of steps.
@@ -47,21 +43,42 @@ pub async fn metric_series(
     at_most: NonZeroUsize,
     steps: Option<(i64, i64)>,
 ) -> Result<Series, Error> {
-    let head = run_head(sql, run).await?;
-    let (first, last) = steps.unwrap_or((i64::MIN, i64::MAX));
-    let rows = sql
-        .fetch_all(
-            "select step, time, value, is_nan from metric_points \
-             where run = $1 and key = $2 and step >= $3 and step <= $4 order by step, time, value limit $5",
-            params![head.number, key, first, last, MOST_READ],
-        )
-        .await?;
-    let mut points = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let value = if row.bool("is_nan")? { f64::NAN } else { row.real("value")? };
-        let time: Timestamp = row.time("time")?;
-        points.push(Metric { key: key.to_owned(), value, time, step: row.int("step")? });
+    let mut points = history(sql, run, key).await?;
+    if let Some((first, last)) = steps {
+        points.retain(|point| (first..=last).contains(&point.step));
     }
     let sampled = points.len() > at_most.get();
-    Ok(Series { key: key.to_owned(), points: thin_out(points, at_most), sampled })
+    let points = thin_out(points, at_most);
+    Ok(Series {
+        key: key.to_owned(),
+        points: points.into_iter().map(|point| point.named(key.to_owned())).collect(),
+        sampled,
+    })
+}
+
+/// All points of a metric by step, then time, then value, each once.
+async fn history(sql: &mut impl Sql, run: &str, key: &str) -> Result<Vec<Point>, Error> {
+    let head = run_head(sql, run).await?;
+    // The tail first: what is settled in between is then seen twice, and never missed.
+    let mut tail = tails(sql, &[head.number]).await?;
+    let mut points = tail.remove(&head.number).and_then(|mut named| named.remove(key)).unwrap_or_default();
+    let find = "select id from metric_keys where experiment_id = $1 and name = $2";
+    if let Some(row) = sql.fetch_optional(find, params![head.experiment_id, key]).await? {
+        let number = row.int("id")?;
+        let segments = "select points, data from metric_segments \
+                        where run = $1 and first_key <= $2 and last_key >= $2";
+        let mut read = 0;
+        for row in sql.fetch_all(segments, params![head.number, number]).await? {
+            read += row.int("points")?;
+            if read > MOST_READ {
+                return Err(Error::invalid(
+                    format!("metric `{key}` of run `{run}`"),
+                    format!("has more than {MOST_READ} points, too many to read at once"),
+                ));
+            }
+            points.append(&mut unpack_key(row.bytes("data")?, number)?);
+        }
+    }
+    settle_order(&mut points);
+    Ok(points)
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use base::Timestamp;
-use db::{Row, Sql, SqlText, Tx, params};
+use db::{Page, Row, SortKey, Sql, SqlText, Tx, params};
 use serde::Serialize;
 
-use super::detail::metric_of;
-use super::search::{MODELS, prepare, push_order, push_tree};
-use super::{found, get_experiment, offset_of, one_more, run_head};
+use super::latest::metric_of;
+use super::search::{DatasetOf, MODELS, Scope, prepare, push_numbers, push_sort_columns, push_tree};
+use super::{get_experiment, rows_of_page, run_head};
 use crate::filter::{Order, Tree};
 use crate::limits::{PARAM_CHARS, TAG_CHARS, check_chars, check_key, check_text, cut};
 use crate::query::{By, Wanted};
@@ -118,8 +118,13 @@ pub struct LoggedModelQuery {
     pub experiments: Vec<i64>,
     /// What they must be, from [`crate::query::model_filter`].
     pub filter: Tree<Wanted>,
+    /// Metrics in the filter count only when measured on one of these datasets (name, and digest if that matters); all
+    /// count when none is named.
+    pub datasets: Vec<DatasetOf>,
     /// In which order; newest first if none is said.
     pub order: Vec<Order<By>>,
+    /// For each term of the ordering, the datasets of which metrics count; all do where none is named.
+    pub order_datasets: Vec<Vec<DatasetOf>>,
     /// How many at most.
     pub limit: usize,
     /// Where the page before ended.
@@ -177,7 +182,8 @@ pub async fn create_logged_model(
 
 /// The logged model with this id, unless it is deleted.
 pub async fn get_logged_model(sql: &mut impl Sql, id: &str) -> Result<LoggedModel, Error> {
-    let text = select().push(" where m.lifecycle = 'active' and m.id = ").bind(id);
+    let text =
+        SqlText::new(COLUMNS).push(" from logged_models m where m.lifecycle = 'active' and m.id = ").bind(id);
     let rows = sql.fetch_all_text(text).await?;
     with_details(sql, &rows).await?.pop().ok_or_else(|| Error::LoggedModelNotFound { model: id.to_owned() })
 }
@@ -285,32 +291,34 @@ pub async fn search_logged_models(
     sql: &mut impl Sql,
     query: &LoggedModelQuery,
 ) -> Result<Found<LoggedModel>, Error> {
-    let offset = offset_of(query.token.as_deref())?;
     if query.experiments.is_empty() {
         return Ok(Found { items: Vec::new(), next_token: None });
     }
     prepare(sql, &query.filter).await?;
-    let text = select()
-        .push(" where m.lifecycle = 'active' and m.experiment_id in (")
-        .bind_list(query.experiments.iter().copied())
-        .push(") and ");
-    let text = push_tree(text, &MODELS, &query.filter);
-    let text = push_order(text, &MODELS, &query.order, " m.created_at desc, m.id")
-        .push(" limit ")
-        .bind(one_more(query.limit))
-        .push(" offset ")
-        .bind(offset);
-    let rows = sql.fetch_all_text(text).await?;
-    let items = with_details(sql, &rows).await?;
-    Ok(found(items, query.limit, offset))
+    let of = |datasets| Scope { datasets, ..Scope::default() };
+    let scopes: Vec<Scope<'_>> = query.order_datasets.iter().map(|datasets| of(datasets)).collect();
+    let (text, mut keys) = push_sort_columns(SqlText::new(COLUMNS), &MODELS, &scopes, &query.order);
+    keys.extend(TIES);
+    let text = text.push(" from logged_models m where m.lifecycle = 'active' and ");
+    let text = push_numbers(text, "m.experiment_id", &query.experiments).push(" and ");
+    let text = push_tree(text, &MODELS, &of(&query.datasets), &query.filter);
+    let listing = format!(
+        "logged models {:?} {:?} {:?} {:?} {:?}",
+        query.experiments, query.filter, query.datasets, query.order, query.order_datasets
+    );
+    let page = Page { keys: &keys, listing: &listing, token: query.token.as_deref(), limit: query.limit };
+    let (rows, next_token) = rows_of_page(sql, text, &page).await?;
+    Ok(Found { items: with_details(sql, &rows).await?, next_token })
 }
 
-fn select() -> SqlText {
-    SqlText::new(
-        "select m.id, m.experiment_id, m.name, m.artifact_uri, m.status, m.status_message, m.model_type, \
-         m.source_run_id, m.created_at, m.updated_at from logged_models m",
-    )
-}
+const COLUMNS: &str = "select m.id, m.experiment_id, m.name, m.artifact_uri, m.status, m.status_message, \
+                       m.model_type, m.source_run_id, m.created_at, m.updated_at";
+
+/// What decides between logged models that the ordering leaves equal.
+const TIES: [SortKey; 2] = [
+    SortKey { column: "created_at", is_text: false, is_optional: false, descending: true },
+    SortKey { column: "id", is_text: true, is_optional: false, descending: false },
+];
 
 async fn with_details(sql: &mut impl Sql, rows: &[Row]) -> Result<Vec<LoggedModel>, Error> {
     let mut models = Vec::with_capacity(rows.len());

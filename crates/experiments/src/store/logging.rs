@@ -6,6 +6,7 @@ use db::{Sql, SqlText, Tx, params};
 
 use super::active_run;
 use super::run::NAME_TAG;
+use super::tail::append;
 use crate::limits::{PARAM_CHARS, TAG_CHARS, check_key, check_text, cut};
 use crate::{Error, Metric};
 
@@ -40,9 +41,12 @@ pub async fn log_batch(tx: &mut Tx, run: &str, batch: Batch) -> Result<(), Error
     for (key, value) in &batch.tags {
         check_tag(key, value)?;
     }
+    let written = !batch.metrics.is_empty() && append(tx, run, &batch.metrics).await?;
+    if written && fresh.is_empty() && batch.tags.is_empty() {
+        return Ok(());
+    }
     let head = active_run(tx, run).await?;
     put_params(tx, run, head.number, fresh).await?;
-    put_metrics(tx, head.number, &batch.metrics).await?;
     put_tags(tx, head.number, batch.tags).await
 }
 
@@ -98,62 +102,6 @@ async fn put_params(
         }
     }
     Ok(())
-}
-
-/// A point as the tables hold it: not-a-number is 0 with a mark.
-fn stored(metric: &Metric) -> (f64, bool) {
-    if metric.value.is_nan() { (0.0, true) } else { (metric.value, false) }
-}
-
-async fn put_metrics(tx: &mut Tx, number: i64, metrics: &[Metric]) -> Result<(), Error> {
-    for metrics in metrics.chunks(CHUNK) {
-        let text = SqlText::new("insert into metric_points (run, key, step, time, value, is_nan) values ");
-        let text = points(text, number, metrics.iter());
-        tx.execute_text(text.push(" on conflict do nothing")).await?;
-    }
-    let mut latest: BTreeMap<&str, &Metric> = BTreeMap::new();
-    for metric in metrics {
-        let rank = |metric: &Metric| (metric.step, metric.time, stored(metric).0);
-        match latest.get(metric.key.as_str()) {
-            Some(there) if rank(there) >= rank(metric) => {}
-            _ => {
-                latest.insert(&metric.key, metric);
-            }
-        }
-    }
-    let latest: Vec<&Metric> = latest.into_values().collect();
-    for metrics in latest.chunks(CHUNK) {
-        let text = SqlText::new("insert into latest_metrics (run, key, step, time, value, is_nan) values ");
-        let text = points(text, number, metrics.iter().copied());
-        tx.execute_text(text.push(
-            " on conflict (run, key) do update set step = excluded.step, time = excluded.time, \
-             value = excluded.value, is_nan = excluded.is_nan \
-             where (excluded.step, excluded.time, excluded.value) \
-             > (latest_metrics.step, latest_metrics.time, latest_metrics.value)",
-        ))
-        .await?;
-    }
-    Ok(())
-}
-
-fn points<'a>(mut text: SqlText, number: i64, metrics: impl Iterator<Item = &'a Metric>) -> SqlText {
-    for (index, metric) in metrics.enumerate() {
-        let (value, is_nan) = stored(metric);
-        text = opened(text, index)
-            .bind(number)
-            .push(", ")
-            .bind(&metric.key)
-            .push(", ")
-            .bind(metric.step)
-            .push(", ")
-            .bind(metric.time)
-            .push(", ")
-            .bind(value)
-            .push(", ")
-            .bind(is_nan)
-            .push(")");
-    }
-    text
 }
 
 fn opened(text: SqlText, index: usize) -> SqlText {

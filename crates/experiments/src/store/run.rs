@@ -7,12 +7,10 @@ use db::{Sql, SqlText, Tx, params};
 
 use super::detail::{COLUMNS, runs_of};
 use super::logging::{check_tag, put_tags};
-use super::search::{RUNS, prepare, push_order, push_tree, push_view};
-use super::{active_run, found, get_experiment, next_number, offset_of, one_more, run_head};
-use crate::filter::{Order, Tree};
+use super::settle::settle_ended;
+use super::{active_run, get_experiment, next_number, run_head};
 use crate::limits::{check_chars, check_run_id, check_text};
-use crate::query::{By, Wanted};
-use crate::{Error, Found, Lifecycle, Run, RunStatus, View, run_name};
+use crate::{Error, Lifecycle, Run, RunStatus, run_name};
 
 /// The tag that always holds the run's name.
 pub(super) const NAME_TAG: &str = "mlflow.runName";
@@ -43,23 +41,6 @@ pub struct RunChange {
     pub end_time: Option<Timestamp>,
     /// Its new name; the tag `mlflow.runName` follows.
     pub name: Option<String>,
-}
-
-/// Which runs are looked for.
-#[derive(Debug, Clone)]
-pub struct RunQuery {
-    /// In which experiments; none means no runs.
-    pub experiments: Vec<i64>,
-    /// What they must be, from [`crate::query::run_filter`].
-    pub filter: Tree<Wanted>,
-    /// In which order; ties go by start, newest first, then id.
-    pub order: Vec<Order<By>>,
-    /// In use, in the bin or both.
-    pub view: View,
-    /// How many at most.
-    pub limit: usize,
-    /// Where the page before ended.
-    pub token: Option<String>,
 }
 
 /// Begins a run.
@@ -129,7 +110,7 @@ pub async fn create_run(tx: &mut Tx, new: NewRun, actor: &Actor) -> Result<Run, 
 
 /// The run with this id, deleted or not, with all that hangs on it.
 pub async fn get_run(sql: &mut impl Sql, id: &str) -> Result<Run, Error> {
-    let rows = sql.fetch_all_text(SqlText::new(COLUMNS).push(" where r.id = ").bind(id)).await?;
+    let rows = sql.fetch_all_text(SqlText::new(COLUMNS).push(" from runs r where r.id = ").bind(id)).await?;
     runs_of(sql, &rows).await?.pop().ok_or_else(|| Error::RunNotFound { run: id.to_owned() })
 }
 
@@ -148,6 +129,7 @@ pub async fn update_run(tx: &mut Tx, id: &str, change: RunChange, actor: &Actor)
             let facts = serde_json::json!({"experiment_id": head.experiment_id, "status": status.word()});
             let summary = format!("run `{id}` ended as {}", status.word());
             tx.append_event(event(kind, actor, id, summary).with(facts)).await?;
+            settle_ended(tx, head.number).await?;
         }
     }
     if let Some(end) = change.end_time {
@@ -204,32 +186,6 @@ pub async fn delete_run_tag(tx: &mut Tx, id: &str, key: &str) -> Result<(), Erro
         return Err(Error::TagNotFound { owner: format!("run {id}"), key: key.to_owned() });
     }
     Ok(())
-}
-
-/// Finds runs, each with all that hangs on it.
-pub async fn search_runs(sql: &mut impl Sql, query: &RunQuery) -> Result<Found<Run>, Error> {
-    let offset = offset_of(query.token.as_deref())?;
-    if query.experiments.is_empty() {
-        return Ok(Found { items: Vec::new(), next_token: None });
-    }
-    prepare(sql, &query.filter).await?;
-    let text = SqlText::new(COLUMNS)
-        .push(" where r.experiment_id in (")
-        .bind_list(query.experiments.iter().copied())
-        .push(")");
-    let text = push_view(text, query.view, " and r.lifecycle = ");
-    let text = push_tree(text.push(" and "), &RUNS, &query.filter);
-    let text = push_order(text, &RUNS, &query.order, " r.start_time desc, r.id")
-        .push(" limit ")
-        .bind(one_more(query.limit))
-        .push(" offset ")
-        .bind(offset);
-    let mut rows = sql.fetch_all_text(text).await?;
-    let next_token = (rows.len() > query.limit)
-        .then(|| super::token_of(offset.saturating_add(i64::try_from(query.limit).unwrap_or(i64::MAX))));
-    rows.truncate(query.limit);
-    let items = runs_of(sql, &rows).await?;
-    Ok(Found { next_token, ..found(items, query.limit, offset) })
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -1,33 +1,59 @@
 //! Compiles conditions and orderings to SQL. Only fixed pieces and bound values ever meet here.
 
-use db::{Sql, SqlText, params};
+use std::collections::BTreeMap;
+
+use db::{SortKey, Sql, SqlText, params};
 
 use crate::compare::{KeyTest, Sign, TextTest};
 use crate::filter::{Order, Tree};
-use crate::query::{By, DatasetField, TextColumn, TimeColumn, Wanted};
+use crate::query::{By, DatasetField, TextColumn, TimeColumn, ValueOf, Wanted};
 use crate::{Error, View};
 
 /// How the tables around a thing are called. Each `…_of` piece ends where the key is bound.
 pub(super) struct Target {
     tag_of: &'static str,
     param_of: &'static str,
-    metric_of: &'static str,
+    metrics: Metrics,
     tag_value_of: &'static str,
     param_value_of: &'static str,
-    metric_value_of: &'static str,
     number: &'static str,
     text: fn(TextColumn) -> &'static str,
     time: fn(TimeColumn) -> &'static str,
+}
+
+/// Where a thing's metrics are.
+#[derive(Clone, Copy)]
+enum Metrics {
+    /// In `metric_values`, under the numbers of [`MetricKeys`].
+    OfRuns,
+    /// In `logged_model_metrics`, under their names.
+    OfModels,
+    /// There are none.
+    None,
+}
+
+/// The numbers that metrics have in the experiments that are searched, by name.
+pub(super) type MetricKeys = BTreeMap<String, Vec<i64>>;
+
+/// A logged model's dataset: its name, and its digest if that matters.
+pub type DatasetOf = (String, Option<String>);
+
+/// What a compiled search needs to know beside the filter itself.
+#[derive(Default)]
+pub(super) struct Scope<'a> {
+    /// The numbers of metrics; of runs only.
+    pub keys: MetricKeys,
+    /// Metrics of models count only when measured on one of these; all do when none is named.
+    pub datasets: &'a [DatasetOf],
 }
 
 /// Runs, called `r`.
 pub(super) const RUNS: Target = Target {
     tag_of: "exists (select 1 from run_tags x where x.run = r.number and x.key = ",
     param_of: "exists (select 1 from run_params x where x.run = r.number and x.key = ",
-    metric_of: "exists (select 1 from latest_metrics x where x.run = r.number and x.key = ",
+    metrics: Metrics::OfRuns,
     tag_value_of: "(select x.value from run_tags x where x.run = r.number and x.key = ",
     param_value_of: "(select x.value from run_params x where x.run = r.number and x.key = ",
-    metric_value_of: "(select x.value from latest_metrics x where x.run = r.number and x.is_nan = 0 and x.key = ",
     number: "r.number",
     text: |column| match column {
         TextColumn::Id | TextColumn::ModelType | TextColumn::SourceRun => "r.id",
@@ -46,10 +72,9 @@ pub(super) const RUNS: Target = Target {
 pub(super) const EXPERIMENTS: Target = Target {
     tag_of: "exists (select 1 from experiment_tags x where x.experiment_id = e.id and x.key = ",
     param_of: "exists (select 1 from run_params x where 1 = 0 and x.key = ",
-    metric_of: "exists (select 1 from latest_metrics x where 1 = 0 and x.key = ",
+    metrics: Metrics::None,
     tag_value_of: "(select x.value from experiment_tags x where x.experiment_id = e.id and x.key = ",
     param_value_of: "(select x.value from run_params x where 1 = 0 and x.key = ",
-    metric_value_of: "(select x.value from latest_metrics x where 1 = 0 and x.key = ",
     number: "e.id",
     text: |_| "e.name",
     time: |column| match column {
@@ -62,11 +87,9 @@ pub(super) const EXPERIMENTS: Target = Target {
 pub(super) const MODELS: Target = Target {
     tag_of: "exists (select 1 from logged_model_tags x where x.model_id = m.id and x.key = ",
     param_of: "exists (select 1 from logged_model_params x where x.model_id = m.id and x.key = ",
-    metric_of: "exists (select 1 from logged_model_metrics x where x.model_id = m.id and x.key = ",
+    metrics: Metrics::OfModels,
     tag_value_of: "(select x.value from logged_model_tags x where x.model_id = m.id and x.key = ",
     param_value_of: "(select x.value from logged_model_params x where x.model_id = m.id and x.key = ",
-    metric_value_of: "(select max(x.value) from logged_model_metrics x \
-                      where x.model_id = m.id and x.is_nan = 0 and x.key = ",
     number: "m.created_at",
     text: |column| match column {
         TextColumn::Id | TextColumn::User => "m.id",
@@ -116,9 +139,9 @@ pub(super) fn push_view(text: SqlText, view: View, column: &'static str) -> SqlT
 }
 
 /// Adds a whole filter.
-pub(super) fn push_tree(text: SqlText, target: &Target, tree: &Tree<Wanted>) -> SqlText {
+pub(super) fn push_tree(text: SqlText, target: &Target, scope: &Scope<'_>, tree: &Tree<Wanted>) -> SqlText {
     let (parts, word, empty) = match tree {
-        Tree::Is(wanted) => return push_wanted(text, target, wanted),
+        Tree::Is(wanted) => return push_wanted(text, target, scope, wanted),
         Tree::All(parts) => (parts, " and ", "1 = 1"),
         Tree::Any(parts) => (parts, " or ", "1 = 0"),
     };
@@ -130,26 +153,16 @@ pub(super) fn push_tree(text: SqlText, target: &Target, tree: &Tree<Wanted>) -> 
         if index > 0 {
             text = text.push(word);
         }
-        text = push_tree(text, target, part);
+        text = push_tree(text, target, scope, part);
     }
     text.push(")")
 }
 
-fn push_wanted(text: SqlText, target: &Target, wanted: &Wanted) -> SqlText {
+fn push_wanted(text: SqlText, target: &Target, scope: &Scope<'_>, wanted: &Wanted) -> SqlText {
     match wanted {
-        Wanted::Metric { key, sign: Sign::NotEqual, value } => text
-            .push(target.metric_of)
-            .bind(key)
-            .push(" and (x.is_nan = 1 or x.value <> ")
-            .bind(*value)
-            .push("))"),
-        Wanted::Metric { key, sign, value } => text
-            .push(target.metric_of)
-            .bind(key)
-            .push(" and x.is_nan = 0 and x.value")
-            .push(sign.sql())
-            .bind(*value)
-            .push(")"),
+        Wanted::Metric { key, of, sign, value } => {
+            push_metric(text, target, scope, (key, *of), *sign, *value)
+        }
         Wanted::Param(key, test) => push_key(text, target.param_of, key, test),
         Wanted::Tag(key, test) => push_key(text, target.tag_of, key, test),
         Wanted::Text(column, test) => push_test(text, (target.text)(*column), test),
@@ -191,9 +204,12 @@ fn push_test(text: SqlText, column: &'static str, test: &TextTest) -> SqlText {
         TextTest::Equal(value) => text.push(column).push(" = ").bind(value),
         TextTest::NotEqual(value) => text.push(column).push(" <> ").bind(value),
         TextTest::Like(pattern) => text.push(column).push(" like ").bind(pattern).push(" escape '\u{1}'"),
-        TextTest::ILike(pattern) => {
-            text.push("lower(").push(column).push(") like lower(").bind(pattern).push(") escape '\u{1}'")
-        }
+        TextTest::ILike(pattern) => text
+            .push("lower(")
+            .push(column)
+            .push(" collate \"C\") like lower(")
+            .bind(pattern)
+            .push(" collate \"C\") escape '\u{1}'"),
         TextTest::In(values) => text.push(column).push(" in (").bind_list(values).push(")"),
         TextTest::NotIn(values) => text.push(column).push(" not in (").bind_list(values).push(")"),
     }
@@ -224,24 +240,137 @@ fn push_time(text: SqlText, column: &'static str, sign: Sign, millis: i64) -> Sq
     }
 }
 
-/// Adds `order by` with these terms and then `ties`.
-pub(super) fn push_order(
+/// A condition on a metric's value; a newest value that is not a number passes `!=` only.
+fn push_metric(
+    text: SqlText,
+    target: &Target,
+    scope: &Scope<'_>,
+    (key, of): (&str, ValueOf),
+    sign: Sign,
+    value: f64,
+) -> SqlText {
+    let text = match target.metrics {
+        Metrics::None => return text.push("1 = 0"),
+        Metrics::OfRuns => {
+            let Some(numbers) = scope.keys.get(key) else { return text.push("1 = 0") };
+            let text = text.push("exists (select 1 from metric_values x where x.run = r.number and ");
+            push_numbers(text, "x.key", numbers).push(" and ")
+        }
+        Metrics::OfModels => {
+            push_models_metric(text.push("exists (select 1 from "), key, scope).push(" and ")
+        }
+    };
+    let column = match (target.metrics, of) {
+        (Metrics::OfModels, _) => "case when x.is_nan = 0 then x.value end",
+        (_, ValueOf::Last) => "x.value",
+        (_, ValueOf::Least) => "x.low",
+        (_, ValueOf::Greatest) => "x.high",
+    };
+    let text = match sign {
+        Sign::NotEqual => {
+            text.push("(").push(column).push(" is null or ").push(column).push(" <> ").bind(value).push(")")
+        }
+        sign => text.push(column).push(sign.sql()).bind(value),
+    };
+    text.push(")")
+}
+
+fn push_models_metric(text: SqlText, key: &str, scope: &Scope<'_>) -> SqlText {
+    let mut text = text.push("logged_model_metrics x where x.model_id = m.id and x.key = ").bind(key);
+    for (index, (name, digest)) in scope.datasets.iter().enumerate() {
+        text = text.push(if index == 0 { " and (" } else { " or " });
+        text = text.push("(x.dataset_name = ").bind(name);
+        if let Some(digest) = digest {
+            text = text.push(" and x.dataset_digest = ").bind(digest);
+        }
+        text = text.push(")");
+    }
+    if scope.datasets.is_empty() { text } else { text.push(")") }
+}
+
+/// `column = 7`, or `column in (7, 8)`.
+pub(super) fn push_numbers(text: SqlText, column: &'static str, numbers: &[i64]) -> SqlText {
+    match numbers {
+        [one] => text.push(column).push(" = ").bind(*one),
+        many => text.push(column).push(" in (").bind_list(many.iter().copied()).push(")"),
+    }
+}
+
+/// The names of the columns that hold sort values, for as many terms as an ordering may have.
+const SORT_COLUMNS: [&str; 20] = [
+    "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k11", "k12", "k13", "k14", "k15",
+    "k16", "k17", "k18", "k19",
+];
+
+/// Adds a column for the value of each term to a select's columns, and the key it is sorted by. `scopes` tells for
+/// each term which metrics count; the last holds for the rest.
+pub(super) fn push_sort_columns(
+    text: SqlText,
+    target: &Target,
+    scopes: &[Scope<'_>],
+    order: &[Order<By>],
+) -> (SqlText, Vec<SortKey>) {
+    push_sort_columns_from(text, target, scopes, order, 0)
+}
+
+fn push_sort_columns_from(
     mut text: SqlText,
     target: &Target,
+    scopes: &[Scope<'_>],
     order: &[Order<By>],
-    ties: &'static str,
-) -> SqlText {
-    text = text.push(" order by ");
-    for Order { field, descending } in order {
-        text = match field {
-            By::Metric(key) => text.push(target.metric_value_of).bind(key).push(")"),
-            By::Param(key) => text.push(target.param_value_of).bind(key).push(")"),
-            By::Tag(key) => text.push(target.tag_value_of).bind(key).push(")"),
-            By::Text(column) => text.push((target.text)(*column)),
-            By::Time(column) => text.push((target.time)(*column)),
-            By::Number => text.push(target.number),
-        };
-        text = text.push(if *descending { " desc nulls last," } else { " asc nulls last," });
+    first: usize,
+) -> (SqlText, Vec<SortKey>) {
+    let everything = Scope::default();
+    let mut keys = Vec::new();
+    for (index, (Order { field, descending }, column)) in
+        order.iter().zip(SORT_COLUMNS.into_iter().skip(first)).enumerate()
+    {
+        let scope = scopes.get(index).or_else(|| scopes.last()).unwrap_or(&everything);
+        text = push_sort_value(text.push(", "), target, scope, field).push(" as ").push(column);
+        let is_text = matches!(field, By::Param(_) | By::Tag(_) | By::Text(_));
+        keys.push(SortKey { column, is_text, is_optional: true, descending: *descending });
     }
-    text.push(ties)
+    (text, keys)
+}
+
+/// The same for a walk along the values of the metric of the first term, which is in `o.value`.
+pub(super) fn push_sort_columns_walked(
+    text: SqlText,
+    scope: &Scope<'_>,
+    order: &[Order<By>],
+) -> (SqlText, Vec<SortKey>) {
+    let text = text.push(", o.value as k0");
+    let Some((first, rest)) = order.split_first() else { return (text, Vec::new()) };
+    let walked = SortKey { column: "k0", is_text: false, is_optional: true, descending: first.descending };
+    let (text, others) = push_sort_columns_from(text, &RUNS, std::slice::from_ref(scope), rest, 1);
+    (text, std::iter::once(walked).chain(others).collect())
+}
+
+fn push_sort_value(text: SqlText, target: &Target, scope: &Scope<'_>, field: &By) -> SqlText {
+    match field {
+        By::Metric(key, of) => match target.metrics {
+            Metrics::None => text.push("cast(null as double precision)"),
+            Metrics::OfRuns => {
+                let Some(numbers) = scope.keys.get(key) else {
+                    return text.push("cast(null as double precision)");
+                };
+                let text = text.push(match of {
+                    ValueOf::Last => "(select x.value",
+                    ValueOf::Least => "(select x.low",
+                    ValueOf::Greatest => "(select x.high",
+                });
+                push_numbers(text.push(" from metric_values x where x.run = r.number and "), "x.key", numbers)
+                    .push(")")
+            }
+            Metrics::OfModels => {
+                let newest = text.push("(select case when x.is_nan = 0 then x.value end from ");
+                push_models_metric(newest, key, scope).push(" order by x.time desc, x.step desc limit 1)")
+            }
+        },
+        By::Param(key) => text.push(target.param_value_of).bind(key).push(")"),
+        By::Tag(key) => text.push(target.tag_value_of).bind(key).push(")"),
+        By::Text(column) => text.push((target.text)(*column)),
+        By::Time(column) => text.push((target.time)(*column)),
+        By::Number => text.push(target.number),
+    }
 }

@@ -7,9 +7,7 @@ use base::{Actor, Timestamp};
 use db::Db;
 
 use super::*;
-use crate::compare::Sign;
-use crate::filter::Tree;
-use crate::query::{DatasetField, TextColumn, TimeColumn, Wanted, experiment_filter, run_filter, run_order};
+use crate::query::{experiment_filter, model_order, run_filter, run_order};
 use crate::{DatasetInput, Metric, Run, RunStatus, View};
 
 fn me() -> Actor {
@@ -60,7 +58,7 @@ async fn search(db: &Db, experiments: &[i64], filter: &str, order: &[&str]) -> V
         limit: 1_000,
         token: None,
     };
-    search_runs(&mut db.read().await.unwrap(), &query).await.unwrap().items
+    search_runs(db, &query).await.unwrap().items
 }
 
 #[tokio::test]
@@ -331,11 +329,26 @@ async fn a_logged_model_goes_from_pending_to_ready() {
         let query = |filter: &str| LoggedModelQuery {
             experiments: vec![0],
             filter: crate::query::model_filter(filter).unwrap(),
+            datasets: Vec::new(),
             order: Vec::new(),
+            order_datasets: Vec::new(),
             limit: 10,
             token: None,
         };
         let mut read = db.read().await.unwrap();
+        for (dataset, digest, expected) in
+            [("d", None, 1), ("d", Some(""), 1), ("d", Some("x"), 0), ("other", None, 0)]
+        {
+            let datasets = vec![(dataset.to_owned(), digest.map(str::to_owned))];
+            let query = LoggedModelQuery {
+                datasets: datasets.clone(),
+                order: vec![model_order("metrics.mae", true).unwrap()],
+                order_datasets: vec![datasets],
+                ..query("metrics.mae < 3")
+            };
+            let found = search_logged_models(&mut read, &query).await.unwrap().items.len();
+            assert_eq!(found, expected, "{dataset} {digest:?}");
+        }
         for (filter, expected) in [("metrics.mae < 3 and tags.kind = 'ridge'", 1), ("params.alpha = '2'", 0)]
         {
             assert_eq!(search_logged_models(&mut read, &query(filter)).await.unwrap().items.len(), expected);
@@ -347,172 +360,4 @@ async fn a_logged_model_goes_from_pending_to_ready() {
             Err(Error::LoggedModelNotFound { .. })
         ));
     }
-}
-
-/// What a filter means, said without a database.
-fn passes(run: &Run, tree: &Tree<Wanted>) -> bool {
-    tree.holds(&|wanted| match wanted {
-        Wanted::Metric { key, sign, value } => run.metrics.iter().any(|metric| {
-            metric.key == *key
-                && if metric.value.is_nan() {
-                    *sign == Sign::NotEqual
-                } else {
-                    sign.holds(&metric.value, value)
-                }
-        }),
-        Wanted::Param(key, test) => test.holds(run.params.get(key).map(String::as_str)),
-        Wanted::Tag(key, test) => test.holds(run.tags.get(key).map(String::as_str)),
-        Wanted::Text(TextColumn::Name, test) => test.holds(&run.name),
-        Wanted::Text(TextColumn::Status, test) => test.holds(run.status.word()),
-        Wanted::Text(_, test) => test.holds(&run.id),
-        Wanted::Time { column: TimeColumn::End, sign, millis } => {
-            run.end_time.is_some_and(|end| sign.holds(&end.as_millis(), millis))
-        }
-        Wanted::Time { sign, millis, .. } => sign.holds(&run.start_time.as_millis(), millis),
-        Wanted::Dataset(field, test) => run.inputs.iter().any(|input| match field {
-            DatasetField::Name => test.holds(&input.name),
-            DatasetField::Digest => test.holds(&input.digest),
-            DatasetField::Context => {
-                input.tags.get("mlflow.data.context").is_some_and(|text| test.holds(text))
-            }
-        }),
-    })
-}
-
-/// A repeatable sequence of small numbers.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-
-    fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[usize::try_from(self.roll(words.len() as u64)).unwrap()]
-    }
-
-    fn filter(&mut self, depth: u64) -> String {
-        if depth > 0 && self.roll(3) > 0 {
-            let word = self.pick(&["and", "or"]);
-            return format!("({} {word} {})", self.filter(depth - 1), self.filter(depth - 1));
-        }
-        let key = self.pick(&["a", "b", "c"]);
-        let sign = self.pick(&["=", "!=", "<", "<=", ">", ">="]);
-        let word = self.pick(&["x", "X", "xy", "Yx", "é", "%x", "x%", "_", "%x_", "a%"]);
-        match self.roll(8) {
-            0 | 1 => format!("metrics.{key} {sign} {}", self.roll(4)),
-            2 => format!("params.{key} {} '{word}'", self.pick(&["=", "!=", "like", "ilike"])),
-            3 => format!("tags.{key} {} '{word}'", self.pick(&["=", "!=", "like", "ilike"])),
-            4 => format!("{}.{key} is {}null", self.pick(&["tags", "params"]), self.pick(&["", "not "])),
-            5 => format!("{} {sign} {}", self.pick(&["start_time", "end_time"]), self.roll(5) * 1_000),
-            6 => format!("status {} ('FINISHED', 'FAILED')", self.pick(&["in", "not in"])),
-            _ => format!("run_name {} '{word}'", self.pick(&["=", "!=", "like", "ilike"])),
-        }
-    }
-}
-
-#[tokio::test]
-async fn search_finds_what_a_plain_reading_of_the_filter_finds() {
-    for db in testing::databases().await {
-        let mut dice = Dice(7);
-        let id = experiment(&db, "search").await;
-        for number in 0..60 {
-            let words = ["x", "X", "xy", "Yx", "éx", "ax"];
-            let new = NewRun {
-                experiment_id: id,
-                id: Some(format!("run{number:03}")),
-                name: Some(dice.pick(&words).to_owned()),
-                start_time: at(i64::try_from(dice.roll(5)).unwrap()),
-                ..NewRun::default()
-            };
-            let mut batch = Batch::default();
-            for key in ["a", "b", "c"] {
-                if dice.roll(3) > 0 {
-                    let value = [0.0, 1.0, 2.0, 3.0, f64::NAN, f64::INFINITY];
-                    let value = value[usize::try_from(dice.roll(6)).unwrap()];
-                    batch.metrics.push(metric(key, value, 0));
-                }
-                if dice.roll(3) > 0 {
-                    batch.params.push((key.to_owned(), dice.pick(&words).to_owned()));
-                }
-                if dice.roll(3) > 0 {
-                    batch.tags.push((key.to_owned(), dice.pick(&words).to_owned()));
-                }
-            }
-            let change = RunChange {
-                status: Some(dice.pick(&["RUNNING", "FINISHED", "FAILED"]).parse().unwrap()),
-                end_time: (dice.roll(2) > 0).then(|| at(i64::try_from(dice.roll(5)).unwrap_or(0))),
-                name: None,
-            };
-            db.write(move |tx| {
-                Box::pin(async move {
-                    let run = create_run(tx, new, &me()).await?;
-                    log_batch(tx, &run.id, batch).await?;
-                    update_run(tx, &run.id, change, &me()).await
-                })
-            })
-            .await
-            .unwrap();
-        }
-        let all = search(&db, &[id], "", &["run_id"]).await;
-        assert_eq!(all.len(), 60);
-        for _ in 0..150 {
-            let filter = dice.filter(3);
-            let tree = run_filter(&filter).unwrap();
-            let found: Vec<String> =
-                search(&db, &[id], &filter, &["run_id"]).await.into_iter().map(|run| run.id).collect();
-            let expected: Vec<String> =
-                all.iter().filter(|run| passes(run, &tree)).map(|run| run.id.clone()).collect();
-            assert_eq!(found, expected, "{filter} on {}", db.engine);
-        }
-        orderings_put_what_is_missing_last(&db, id).await;
-        pages_hold_every_run_once(&db, id).await;
-    }
-}
-
-async fn orderings_put_what_is_missing_last(db: &Db, id: i64) {
-    let value = |run: &Run| {
-        run.metrics.iter().find(|metric| metric.key == "a").map(|metric| metric.value).filter(|v| !v.is_nan())
-    };
-    for (order, descending) in [("metrics.a", false), ("metrics.a desc", true)] {
-        let values: Vec<Option<f64>> = search(db, &[id], "", &[order]).await.iter().map(value).collect();
-        let numbers: Vec<f64> = values.iter().copied().map_while(|v| v).collect();
-        assert!(!numbers.is_empty() && values[numbers.len()..].iter().all(Option::is_none), "{values:?}");
-        assert!(numbers.is_sorted_by(|a, b| if descending { a >= b } else { a <= b }), "{numbers:?}");
-    }
-    let newest: Vec<(i64, String)> = search(db, &[id], "", &[])
-        .await
-        .into_iter()
-        .map(|run| (-run.start_time.as_micros(), run.id))
-        .collect();
-    assert!(newest.is_sorted(), "newest first, then by id");
-}
-
-async fn pages_hold_every_run_once(db: &Db, id: i64) {
-    let mut query = RunQuery {
-        experiments: vec![id],
-        filter: Tree::everything(),
-        order: run_order(&["metrics.b DESC".to_owned(), "params.a".to_owned()]).unwrap(),
-        view: View::All,
-        limit: 7,
-        token: None,
-    };
-    let mut ids = Vec::new();
-    let mut read = db.read().await.unwrap();
-    loop {
-        let page = search_runs(&mut read, &query).await.unwrap();
-        assert!(page.items.len() <= 7);
-        ids.extend(page.items.into_iter().map(|run| run.id));
-        query.token = page.next_token;
-        if query.token.is_none() {
-            break;
-        }
-    }
-    assert_eq!(ids.len(), 60);
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), 60);
-    query.token = Some("whatever".into());
-    assert!(matches!(search_runs(&mut read, &query).await, Err(Error::BadPageToken { .. })));
 }

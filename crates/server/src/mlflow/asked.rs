@@ -9,7 +9,6 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{Method, header};
 use base::{Actor, Timestamp};
 use bytes::Bytes;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
@@ -80,38 +79,14 @@ fn from_body(body: &Bytes) -> Result<Map<String, Value>, Failure> {
     let broken = |error: serde_json::Error| {
         Failure::bad_request(format!("The request body is not valid JSON: {error}"))
     };
-    let raw: &RawValue = serde_json::from_slice(body).map_err(broken)?;
-    let mut value = exact(raw).map_err(broken)?;
+    let mut value: Value = serde_json::from_slice(body).map_err(broken)?;
     if let Value::String(inner) = &value {
-        let raw: &RawValue = serde_json::from_str(inner).map_err(broken)?;
-        value = exact(raw).map_err(broken)?;
+        value = serde_json::from_str(inner).map_err(broken)?;
     }
     match value {
         Value::Object(fields) => Ok(fields),
         Value::Null => Ok(Map::new()),
         _ => Err(Failure::bad_request("The request body must be a JSON object.")),
-    }
-}
-
-/// The value of a JSON text, its numbers to the last bit: as it is built here, `serde_json` itself reads some numbers
-/// with an error in the last bit, and a metric must come back as it was sent.
-fn exact(raw: &RawValue) -> Result<Value, serde_json::Error> {
-    let text = raw.get();
-    match text.as_bytes().first() {
-        Some(b'{') => {
-            let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
-            let fields = fields.into_iter().map(|(name, value)| Ok((name, exact(value)?)));
-            Ok(Value::Object(fields.collect::<Result<_, serde_json::Error>>()?))
-        }
-        Some(b'[') => {
-            let values: Vec<&RawValue> = serde_json::from_str(text)?;
-            Ok(Value::Array(values.into_iter().map(exact).collect::<Result<_, _>>()?))
-        }
-        Some(b'-' | b'0'..=b'9') if text.contains(['.', 'e', 'E']) => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Value::from(number)),
-            _ => serde_json::from_str(text),
-        },
-        _ => serde_json::from_str(text),
     }
 }
 

@@ -127,18 +127,25 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
     if !asked.fields().is_given("experiment_ids") {
         return Err(Failure::missing_value("experiment_ids"));
     }
-    let mut order = Vec::new();
+    let (mut order, mut order_datasets) = (Vec::new(), Vec::new());
     for term in asked.list("order_by")? {
         // Ascending unless the client says no: the protocol's own default.
         let descending = term.is_given("ascending") && !term.flag("ascending")?;
         let field =
             term.text("field_name")?.ok_or_else(|| Failure::invalid("Invalid order by field name: "))?;
         order.push(model_order(field, descending)?);
+        order_datasets.push(dataset_of(&term)?.into_iter().collect());
     }
+    let datasets = asked.list("datasets")?;
+    let datasets = datasets
+        .iter()
+        .map(|dataset| dataset_of(dataset)?.ok_or_else(|| Failure::missing_value("datasets.dataset_name")));
     let query = LoggedModelQuery {
         experiments: experiment_numbers(&asked.texts("experiment_ids")?)?,
         filter: model_filter(asked.text("filter")?.unwrap_or_default())?,
+        datasets: datasets.collect::<Result<_, _>>()?,
         order,
+        order_datasets,
         limit: asked.max_results(50, 1_000)?,
         token: asked.text("page_token")?.map(str::to_owned),
     };
@@ -148,6 +155,12 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
         items.push(shapes::logged_model(model, &registrations(&app, model).await?));
     }
     Ok(super::page("models", Value::Array(items), found.next_token))
+}
+
+/// A dataset by its name, and its digest if one is given.
+fn dataset_of(fields: &Fields<'_>) -> Result<Option<experiments::DatasetOf>, Failure> {
+    let digest = fields.text("dataset_digest")?.map(str::to_owned);
+    Ok(fields.text("dataset_name")?.map(|name| (name.to_owned(), digest)))
 }
 
 async fn answer(app: &App, model: &LoggedModel) -> Answer {

@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use experiments::{Metric, PointsAfter};
 use serde_json::{Value, json};
 
 use super::Answer;
 use super::asked::Asked;
 use super::failure::{Failure, SEE_DOCS};
-use super::shapes;
+use super::{run_json, shapes};
 use crate::app::App;
 
 /// Runs that one request may ask for.
@@ -20,7 +21,7 @@ const MOST_POINTS: usize = 2_500;
 /// Points of all runs that a request for whole histories gets.
 const MOST_IN_BULK: i64 = 25_000;
 
-pub(super) async fn get_history(State(app): State<App>, asked: Asked) -> Answer {
+pub(super) async fn get_history(State(app): State<App>, asked: Asked) -> Result<Response, Failure> {
     let run = asked.run_id()?;
     let key = asked.required("metric_key")?;
     let token = asked.text("page_token")?;
@@ -42,8 +43,7 @@ pub(super) async fn get_history(State(app): State<App>, asked: Asked) -> Answer 
         points.truncate(most);
         next = Some(offset.saturating_add(limit).to_string());
     }
-    let items: Value = points.iter().map(shapes::metric).collect();
-    Ok(super::page("metrics", items, next))
+    run_json::points(&points, next.as_deref())
 }
 
 pub(super) async fn get_history_bulk_interval(State(app): State<App>, asked: Asked) -> Answer {

@@ -12,6 +12,7 @@ mod logged_models;
 mod metrics;
 mod models;
 mod registry_filter;
+mod run_json;
 mod runs;
 mod shapes;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use base::Timestamp;
 use experiments::query::{run_filter, run_order};
 use experiments::{
@@ -15,7 +16,7 @@ use super::Answer;
 use super::asked::{Asked, Fields};
 use super::experiments::{experiment_numbers, or_default, view};
 use super::failure::Failure;
-use super::{keys, shapes};
+use super::{keys, run_json, shapes};
 use crate::app::App;
 
 const NAME_TAG: &str = "mlflow.runName";
@@ -117,7 +118,7 @@ pub(super) async fn restore(State(app): State<App>, asked: Asked) -> Answer {
     Ok(super::nothing())
 }
 
-pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
+pub(super) async fn search(State(app): State<App>, asked: Asked) -> Result<Response, Failure> {
     let fields = asked.fields();
     let query = RunQuery {
         experiments: experiment_numbers(&asked.texts("experiment_ids")?)?,
@@ -127,9 +128,8 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
         limit: asked.max_results(1_000, 50_000)?,
         token: asked.text("page_token")?.map(str::to_owned),
     };
-    let found = experiments::search_runs(&mut app.db().read().await?, &query).await?;
-    let items: Value = found.items.iter().map(shapes::run).collect();
-    Ok(super::page("runs", items, found.next_token))
+    let found = experiments::search_runs(app.db(), &query).await?;
+    run_json::runs(&found.items, found.next_token.as_deref())
 }
 
 /// The view as its name, or as its number in the protocol's definition.

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use base::Timestamp;
-use experiments::{DatasetInput, Experiment, LoggedModel, Metric, Run};
+use experiments::{Experiment, LoggedModel, Metric, Run};
 use registry::{Model, Version};
 use serde_json::{Map, Value, json};
 
-/// A number as this protocol writes it: `"NaN"` as text, infinities as the greatest numbers there are.
-pub(super) fn number(value: f64) -> Value {
-    if value.is_nan() { Value::from("NaN") } else { Value::from(value.clamp(f64::MIN, f64::MAX)) }
-}
+use super::run_json::{InfoShape, MetricShape, RunShape};
 
 /// `[{key, value}, …]`
 pub(super) fn pairs(pairs: &BTreeMap<String, String>) -> Value {
@@ -67,62 +63,26 @@ pub(super) fn experiment(experiment: &Experiment) -> Value {
 }
 
 pub(super) fn run_info(run: &Run) -> Value {
-    let mut shape = object(json!({
-        "run_id": run.id,
-        "run_uuid": run.id,
-        "run_name": run.name,
-        "experiment_id": run.experiment_id.to_string(),
-        "user_id": run.user,
-        "status": run.status.word(),
-        "start_time": run.start_time.as_millis(),
-        "artifact_uri": run.artifact_uri,
-        "lifecycle_stage": run.lifecycle.word(),
-    }));
-    put(&mut shape, "end_time", run.end_time.map(Timestamp::as_millis));
-    Value::Object(shape)
+    tree(InfoShape(run))
 }
 
 pub(super) fn metric(metric: &Metric) -> Value {
-    json!({
-        "key": metric.key,
-        "value": number(metric.value),
-        "timestamp": metric.time.as_millis(),
-        "step": metric.step,
-    })
+    tree(MetricShape(metric))
 }
 
 pub(super) fn run(run: &Run) -> Value {
-    let mut data = Map::new();
-    put(&mut data, "metrics", some_list(run.metrics.iter().map(metric)));
-    put(&mut data, "params", (!run.params.is_empty()).then(|| pairs(&run.params)));
-    put(&mut data, "tags", (!run.tags.is_empty()).then(|| pairs(&run.tags)));
-    let mut inputs = Map::new();
-    put(&mut inputs, "dataset_inputs", some_list(run.inputs.iter().map(dataset_input)));
-    let models = run.model_inputs.iter().map(|link| json!({"model_id": link.model_id}));
-    put(&mut inputs, "model_inputs", some_list(models));
-    let mut outputs = Map::new();
-    let models = run.model_outputs.iter().map(|link| json!({"model_id": link.model_id, "step": link.step}));
-    put(&mut outputs, "model_outputs", some_list(models));
-    json!({"info": run_info(run), "data": data, "inputs": inputs, "outputs": outputs})
+    tree(RunShape(run))
+}
+
+/// What would be written, as a tree of values.
+fn tree(shape: impl serde::Serialize) -> Value {
+    // Texts, numbers and lists only: there is nothing in a shape that cannot be JSON.
+    serde_json::to_value(shape).unwrap_or_default()
 }
 
 fn some_list(items: impl Iterator<Item = Value>) -> Option<Value> {
     let items: Vec<Value> = items.collect();
     (!items.is_empty()).then_some(Value::Array(items))
-}
-
-fn dataset_input(input: &DatasetInput) -> Value {
-    let mut dataset = object(json!({
-        "name": input.name,
-        "digest": input.digest,
-        "source_type": input.source_type,
-        "source": input.source,
-    }));
-    put(&mut dataset, "schema", input.schema.clone());
-    put(&mut dataset, "profile", input.profile.clone());
-    let mut shape = object(json!({"dataset": dataset}));
-    put(&mut shape, "tags", (!input.tags.is_empty()).then(|| pairs(&input.tags)));
-    Value::Object(shape)
 }
 
 pub(super) fn logged_model(model: &LoggedModel, registrations: &[Version]) -> Value {

@@ -87,7 +87,8 @@ async fn list_runs(
         limit: page.limit,
         token: page.cursor,
     };
-    let found = experiments::search_runs(&mut read, &query).await?;
+    drop(read);
+    let found = experiments::search_runs(app.db(), &query).await?;
     Ok(Json(RunPage {
         items: found.items.into_iter().map(RunBody::from).collect(),
         next_cursor: found.next_token,
