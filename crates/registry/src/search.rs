@@ -1,6 +1,6 @@
 //! What models and versions can be looked for by, and its SQL. Only fixed pieces and bound values ever meet here.
 
-use db::{Sql, SqlText, params};
+use db::{SortKey, Sql, SqlText, params};
 
 use crate::Error;
 
@@ -106,24 +106,19 @@ pub struct Order {
 pub(crate) struct Target {
     /// Ends where the key is bound.
     pub tag_of: &'static str,
-    pub created_at: &'static str,
-    pub updated_at: &'static str,
+    /// How the select calls the number.
     pub number: &'static str,
 }
 
 pub(crate) const MODELS: Target = Target {
     tag_of: "exists (select 1 from registry_model_tags x where x.model = m.number and x.key = ",
-    created_at: "m.created_at",
-    updated_at: "m.updated_at",
-    number: "m.last_version",
+    number: "latest",
 };
 
 pub(crate) const VERSIONS: Target = Target {
     tag_of: "exists (select 1 from registry_version_tags x \
              where x.model = v.model and x.version = v.number and x.key = ",
-    created_at: "v.created_at",
-    updated_at: "v.updated_at",
-    number: "v.number",
+    number: "number",
 };
 
 /// Makes `like` count case on every engine. SQLite's does not unless the connection says so; PostgreSQL's always does.
@@ -160,19 +155,20 @@ pub(crate) fn push_filter(text: SqlText, target: &Target, filter: &Filter) -> Sq
     text.push(")")
 }
 
-/// Adds `order by` with these terms and then `ties`.
-pub(crate) fn push_order(mut text: SqlText, target: &Target, order: &[Order], ties: &'static str) -> SqlText {
-    text = text.push(" order by ");
-    for term in order {
-        text = text.push(match term.column {
-            Column::Name => "m.name",
+/// What rows are sorted by: these terms, and then what tells any two apart.
+pub(crate) fn sort_keys(target: &Target, order: &[Order], ties: &[SortKey]) -> Vec<SortKey> {
+    let terms = order.iter().map(|term| {
+        let column = match term.column {
+            Column::Name => "name",
             Column::Number => target.number,
-            Column::CreatedAt => target.created_at,
-            Column::UpdatedAt => target.updated_at,
-        });
-        text = text.push(if term.descending { " desc, " } else { " asc, " });
-    }
-    text.push(ties)
+            Column::CreatedAt => "created_at",
+            Column::UpdatedAt => "updated_at",
+        };
+        let is_text = term.column == Column::Name;
+        let is_optional = term.column == Column::Number;
+        SortKey { column, is_text, is_optional, descending: term.descending }
+    });
+    terms.chain(ties.iter().copied()).collect()
 }
 
 fn push_wanted(text: SqlText, target: &Target, wanted: &Wanted) -> SqlText {

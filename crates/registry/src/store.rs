@@ -6,7 +6,7 @@ mod promotion;
 mod version;
 
 use base::Timestamp;
-use db::{Row, Sql, Tx, params};
+use db::{Page, Row, Sql, SqlText, Tx, params};
 
 use crate::{Error, Found};
 
@@ -94,4 +94,16 @@ fn cut_page(mut rows: Vec<Row>, limit: usize, offset: i64) -> Found<Row> {
 /// A page's size as the database wants it, with one more to see whether there is a next page.
 fn one_more(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1)
+}
+
+/// The rows of a page in order, and the token of the next page.
+async fn rows_of_page(
+    sql: &mut impl Sql,
+    inner: SqlText,
+    page: &Page<'_>,
+) -> Result<(Vec<Row>, Option<String>), Error> {
+    let bad = || Error::BadPageToken { token: page.token.unwrap_or_default().to_owned() };
+    let mut rows = sql.fetch_all_text(db::in_order(inner, page).ok_or_else(bad)?).await?;
+    let next = db::ended_at(&mut rows, page)?;
+    Ok((rows, next))
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use base::{Actor, NewEvent, ObjectRef, Timestamp};
-use db::{Row, Sql, SqlText, Tx, params};
+use db::{Page, Row, SortKey, Sql, SqlText, Tx, params};
 
-use super::{cut_page, model_number, next_number, offset_of, one_more, touch_model};
+use super::{model_number, next_number, rows_of_page, touch_model};
 use crate::names::{check_tag, check_text};
-use crate::search::{MODELS, prepare, push_filter, push_order};
+use crate::search::{MODELS, prepare, push_filter, sort_keys};
 use crate::{Alias, Error, Filter, Found, Model, NewModel, Order, check_model_name};
 
 const PROJECT: &str = "default";
@@ -148,17 +148,20 @@ pub async fn delete_model_tag(tx: &mut Tx, name: &str, key: &str, now: Timestamp
 
 /// Finds models.
 pub async fn search_models(sql: &mut impl Sql, query: &ModelQuery) -> Result<Found<Model>, Error> {
-    let offset = offset_of(query.token.as_deref())?;
     prepare(sql, &query.filter).await?;
     let text = push_filter(select().push(" and "), &MODELS, &query.filter);
-    let text = push_order(text, &MODELS, &query.order, "m.name")
-        .push(" limit ")
-        .bind(one_more(query.limit))
-        .push(" offset ")
-        .bind(offset);
-    let page = cut_page(sql.fetch_all_text(text).await?, query.limit, offset);
-    Ok(Found { items: with_details(sql, &page.items).await?, next_token: page.next_token })
+    let listing = format!("models by {:?}", query.order);
+    let keys = sort_keys(&MODELS, &query.order, &TIES);
+    let page = Page { keys: &keys, listing: &listing, token: query.token.as_deref(), limit: query.limit };
+    let (rows, next_token) = rows_of_page(sql, text, &page).await?;
+    Ok(Found { items: with_details(sql, &rows).await?, next_token })
 }
+
+/// What decides between models that the ordering leaves equal.
+const TIES: [SortKey; 2] = [
+    SortKey { column: "name", is_text: true, is_optional: false, descending: false },
+    SortKey { column: "number", is_text: false, is_optional: false, descending: false },
+];
 
 fn select() -> SqlText {
     SqlText::new(

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use base::{Actor, Digest, NewEvent, ObjectRef, Timestamp};
-use db::{Row, Sql, SqlText, Tx, params};
+use db::{Page, Row, SortKey, Sql, SqlText, Tx, params};
 use serde_json::Value;
 
-use super::{cut_page, model_number, offset_of, one_more, touch_model, version_home};
+use super::{model_number, rows_of_page, touch_model, version_home};
 use crate::names::{check_tag, check_text};
-use crate::search::{VERSIONS, prepare, push_filter, push_order};
+use crate::search::{VERSIONS, prepare, push_filter, sort_keys};
 use crate::{Column, Error, Filter, Found, NewVersion, Order, Stage, Test, Version, Wanted};
 
 /// What changes in a version; nothing else ever does.
@@ -134,22 +134,23 @@ pub async fn list_versions(
 
 /// Finds versions of all models, without their reference profiles.
 pub async fn search_versions(sql: &mut impl Sql, query: &VersionQuery) -> Result<Found<Version>, Error> {
-    let offset = offset_of(query.token.as_deref())?;
     prepare(sql, &query.filter).await?;
     let text = push_filter(select(Detail::Listed).push(" and "), &VERSIONS, &query.filter);
-    let ties = if query.order.is_empty() {
-        "v.updated_at desc, m.name, v.number desc"
-    } else {
-        "m.name, v.number desc"
-    };
-    let text = push_order(text, &VERSIONS, &query.order, ties)
-        .push(" limit ")
-        .bind(one_more(query.limit))
-        .push(" offset ")
-        .bind(offset);
-    let page = cut_page(sql.fetch_all_text(text).await?, query.limit, offset);
-    Ok(Found { items: with_details(sql, &page.items).await?, next_token: page.next_token })
+    let listing = format!("versions by {:?}", query.order);
+    let ties = if query.order.is_empty() { &TIES[..] } else { &TIES[1..] };
+    let keys = sort_keys(&VERSIONS, &query.order, ties);
+    let page = Page { keys: &keys, listing: &listing, token: query.token.as_deref(), limit: query.limit };
+    let (rows, next_token) = rows_of_page(sql, text, &page).await?;
+    Ok(Found { items: with_details(sql, &rows).await?, next_token })
 }
+
+/// What decides between versions that the ordering leaves equal.
+const TIES: [SortKey; 4] = [
+    SortKey { column: "updated_at", is_text: false, is_optional: false, descending: true },
+    SortKey { column: "name", is_text: true, is_optional: false, descending: false },
+    SortKey { column: "number", is_text: false, is_optional: false, descending: true },
+    SortKey { column: "model", is_text: false, is_optional: false, descending: false },
+];
 
 /// The newest version of each of these stages.
 pub async fn latest_of_stages(
