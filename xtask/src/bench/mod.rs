@@ -2,9 +2,11 @@
 
 mod build;
 mod figures;
+mod http;
 mod machine;
 mod start;
 mod story;
+mod tracking;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ pub struct Setting {
     pub binary: PathBuf,
     /// A folder for its data, removed at the end.
     pub folder: PathBuf,
+    /// Whether small sizes will do, to see that a benchmark works.
+    pub quick: bool,
 }
 
 /// All benchmarks.
@@ -43,6 +47,18 @@ const BENCHES: &[Bench] = &[
     },
     Bench { name: "memory", what: "resident memory of an idle server", usual: true, run: start::memory },
     Bench { name: "demo", what: "the whole story without building", usual: true, run: story::demo },
+    Bench {
+        name: "tracking",
+        what: "experiments and runs beside MLflow's own server, on SQLite and PostgreSQL",
+        usual: false,
+        run: tracking::beside_mlflow,
+    },
+    Bench {
+        name: "tracking-scale",
+        what: "search over runs of 1,500 metrics, a tenth of 75,000 runs",
+        usual: false,
+        run: tracking::at_scale,
+    },
     Bench {
         name: "edit-build",
         what: "builds after an edit of one file",
@@ -59,10 +75,10 @@ const BENCHES: &[Bench] = &[
 
 /// Runs the command.
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
-    let flags = Flags::parse(arguments, &["list", "dry"], &["binary"])?;
+    let flags = Flags::parse(arguments, &["list", "dry", "quick"], &["binary"])?;
     if flags.has("list") {
         for bench in BENCHES {
-            println!("{:<12} {}", bench.name, bench.what);
+            println!("{:<14} {}", bench.name, bench.what);
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -79,7 +95,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     let folder = std::env::temp_dir().join(format!("gingham-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let setting = Setting { binary, folder };
+    let setting = Setting { binary, folder, quick: flags.has("quick") };
     let mut measured = Vec::new();
     for bench in BENCHES {
         let named = flags.words.iter().any(|word| word == bench.name);
@@ -92,7 +108,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
         }
     }
     std::fs::remove_dir_all(&setting.folder)?;
-    if !flags.has("dry") {
+    if !flags.has("dry") && !setting.quick {
         figures::keep(&measured, &machine::describe(build))?;
     }
     Ok(ExitCode::SUCCESS)
