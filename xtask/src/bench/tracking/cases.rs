@@ -90,12 +90,12 @@ pub fn param_of(run: usize, field: usize) -> &'static str {
 
 /// Asks everything of a server, one after another.
 pub fn measure(target: &Target, sizes: &Sizes, filler: &dyn Fill) -> Result<Vec<Measured>> {
-    let mut client = Client::connect(target.port)?;
-    let experiment = create_experiment(&mut client, "bench")?;
+    let experiment = create_experiment(&mut Client::connect(target.port)?, "bench")?;
     let mut all = Vec::new();
     writes(target, sizes, &experiment, &mut all)?;
     histories(target, sizes, &experiment, &mut all)?;
-    let searched = create_experiment(&mut client, "searched")?;
+    // A new connection: servers close one that has been idle for some seconds.
+    let searched = create_experiment(&mut Client::connect(target.port)?, "searched")?;
     filler.fill(target, &searched, sizes.runs)?;
     searches(target, sizes, &searched, &mut all)?;
     println!("memory after all of it: {:.1} MB", target.resident_mb()?);
