@@ -167,7 +167,7 @@ fn histories(target: &Target, sizes: &Sizes, experiment: &str, all: &mut Vec<Mea
             }
         }
     })?;
-    all.push(Measured { what: "history of 100,000 points", cost });
+    all.push(Measured { what: "history, whole, in pages of 25,000", cost });
     let cost = load(target, 1, sizes.histories, |client, _| {
         let query = format!("run_ids={run}&metric_key=loss&max_results=320");
         client.get(&format!("{API}/metrics/get-history-bulk-interval?{query}")).map(drop)
