@@ -76,6 +76,35 @@ pub enum Error {
     /// The one who sends stopped sending.
     #[error("the upload ended early")]
     Upload(#[source] std::io::Error),
+    /// What is read from the store cannot be written where it is to go.
+    #[error("what was read cannot be written")]
+    Target(#[source] std::io::Error),
+    /// The file or folder that is to be stored is not as it must be.
+    #[error("`{path}` cannot be stored: {why}")]
+    Source {
+        /// Which file or folder.
+        path: String,
+        /// What is the matter with it.
+        why: String,
+    },
+    /// Somebody else does the same at this moment.
+    #[error("{what}")]
+    Busy {
+        /// What is under way.
+        what: String,
+    },
+    /// Something that garbage is judged by cannot be read, so nothing is removed.
+    #[error("nothing is collected: {why}")]
+    RootUnreadable {
+        /// Which root, and what is the matter with it.
+        why: String,
+    },
+    /// There is no data of that name, or no such version of it.
+    #[error("{what}")]
+    NameNotFound {
+        /// What was asked for.
+        what: String,
+    },
     /// The configuration cannot be used.
     #[error("the artifact store `{url}` cannot be opened: {why}")]
     Configuration {
@@ -117,11 +146,17 @@ impl Error {
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::UnsafePath { .. } | Self::BadTree { .. } | Self::BadRange { .. } | Self::Upload(_) => {
-                Kind::Invalid
+            Self::UnsafePath { .. }
+            | Self::BadTree { .. }
+            | Self::BadRange { .. }
+            | Self::Upload(_)
+            | Self::Source { .. } => Kind::Invalid,
+            Self::BlobNotFound { .. } | Self::FileNotFound { .. } | Self::NameNotFound { .. } => {
+                Kind::NotFound
             }
-            Self::BlobNotFound { .. } | Self::FileNotFound { .. } => Kind::NotFound,
-            Self::FileClash { .. } => Kind::Conflict,
+            Self::FileClash { .. } | Self::Busy { .. } => Kind::Conflict,
+            Self::RootUnreadable { .. } => Kind::Internal,
+            Self::Target(_) => Kind::Unavailable,
             Self::TooLarge { .. } => Kind::TooLarge,
             Self::Damaged { .. } => Kind::Internal,
             Self::Configuration { .. } => Kind::Invalid,
@@ -140,6 +175,11 @@ impl Failure for Error {
             Self::TooLarge { .. } => "artifact_too_large",
             Self::Damaged { .. } => "artifact_damaged",
             Self::Upload(_) => "upload_ended_early",
+            Self::Source { .. } => "source_unusable",
+            Self::Busy { .. } => "artifact_store_busy",
+            Self::RootUnreadable { .. } => "root_unreadable",
+            Self::NameNotFound { .. } => "data_not_found",
+            Self::Target(_) => "target_not_written",
             Self::Configuration { .. } => "artifact_store_configuration",
             Self::Folder { .. } | Self::ObjectStore { .. } => "artifact_store_unavailable",
         }
@@ -153,6 +193,11 @@ impl Failure for Error {
             Self::Configuration { .. } => {
                 Some("give `file:///absolute/folder` or `s3://bucket/prefix`".into())
             }
+            Self::RootUnreadable { .. } => Some(
+                "`gingham verify --artifacts` tells what is damaged; restore it or remove what refers to it"
+                    .into(),
+            ),
+            Self::Busy { .. } => Some("try again when it has ended".into()),
             Self::Damaged { .. } => {
                 Some("restore the folder from a backup, or store the artifact again".into())
             }

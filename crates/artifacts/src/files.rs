@@ -48,11 +48,11 @@ fn file_key(root: &SafePath, path: &SafePath) -> String {
     format!("{}{FILE_MARK}", folder_key(root, Some(path)))
 }
 
-fn pointer(blob: Blob) -> Bytes {
+pub(crate) fn pointer(blob: Blob) -> Bytes {
     format!("{} {}\n", blob.digest, blob.bytes).into()
 }
 
-fn parse_pointer(content: &[u8]) -> Option<Blob> {
+pub(crate) fn parse_pointer(content: &[u8]) -> Option<Blob> {
     let (digest, bytes) = std::str::from_utf8(content).ok()?.strip_suffix('\n')?.split_once(' ')?;
     Some(Blob { digest: digest.parse::<Digest>().ok()?, bytes: bytes.parse().ok()? })
 }
@@ -200,6 +200,27 @@ impl Artifacts {
             Err(clash(root, path, "folder", "file"))
         }
     }
+}
+
+/// All names of files and what they point to.
+pub(crate) async fn pointers(artifacts: &Artifacts) -> Result<Vec<(String, Blob)>> {
+    let keys = artifacts.store.below("files").await?;
+    stream::iter(keys)
+        .map(|key| async move {
+            // It may have been removed since it was listed.
+            let Some(content) = artifacts.store.get(&key).await? else { return Ok(None) };
+            match parse_pointer(&content) {
+                Some(blob) => Ok(Some((key, blob))),
+                None => {
+                    let why = format!("the name `{key}` points to nothing");
+                    Err(Error::Damaged { digest: Digest::of(&content), why })
+                }
+            }
+        })
+        .buffered(AT_ONCE)
+        .try_filter_map(|found| async move { Ok(found) })
+        .try_collect()
+        .await
 }
 
 fn clash(root: &SafePath, path: &SafePath, is: &'static str, wanted: &'static str) -> Error {

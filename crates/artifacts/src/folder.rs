@@ -75,6 +75,98 @@ impl Folder {
         flush_folder(parent)
     }
 
+    /// A new file outside of what is visible, and where it lies.
+    pub(crate) fn aside_file(&self) -> io::Result<(File, PathBuf)> {
+        let path = self.aside().join(base::id::new_hex_id());
+        Ok((OpenOptions::new().write(true).create_new(true).open(&path)?, path))
+    }
+
+    /// Makes a flushed file from aside an object, in one step; durable when it returns.
+    pub(crate) fn publish(&self, aside: &Path, key: &str) -> io::Result<()> {
+        let target = self.file(key)?;
+        let parent = target.parent().unwrap_or(&self.root);
+        make_folders(&self.root, parent)?;
+        fs::rename(aside, &target)?;
+        flush_folder(parent)
+    }
+
+    /// Writes an object unless there is one; whether it was written.
+    pub(crate) fn put_new(&self, key: &str, bytes: &Bytes) -> io::Result<bool> {
+        let target = self.file(key)?;
+        let parent = target.parent().unwrap_or(&self.root);
+        make_folders(&self.root, parent)?;
+        let temporary = self.aside().join(base::id::new_hex_id());
+        // A hard link fails where there is something already, which a rename does not.
+        let linked = write_flushed(&temporary, bytes).and_then(|()| fs::hard_link(&temporary, &target));
+        let _ = fs::remove_file(&temporary);
+        match linked {
+            Ok(()) => flush_folder(parent).map(|()| true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes an object only if it still holds `expected`; whether it did. Others that call this wait.
+    pub(crate) fn replace(&self, key: &str, expected: &Bytes, bytes: &Bytes) -> io::Result<bool> {
+        let lock = OpenOptions::new().create(true).append(true).open(self.root.join("lock"))?;
+        lock.lock()?;
+        if self.get(key)?.as_ref() != Some(expected) {
+            return Ok(false);
+        }
+        self.put(key, bytes).map(|()| true)
+    }
+
+    /// Moves an object to another key, over what is there; it is no failure when there is none.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let (source, target) = (self.file(from)?, self.file(to)?);
+        let parent = target.parent().unwrap_or(&self.root);
+        make_folders(&self.root, parent)?;
+        match fs::rename(&source, &target) {
+            Ok(()) => {
+                flush_folder(parent)?;
+                flush_folder(source.parent().unwrap_or(&self.root))
+            }
+            Err(error) if is_absence(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens an object for reading; nothing when there is none.
+    pub(crate) fn open_object(&self, key: &str) -> io::Result<Option<File>> {
+        match File::open(self.file(key)?) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All objects below a prefix, at any depth, with their lengths and when they were written.
+    pub(crate) fn below(&self, prefix: &str) -> io::Result<Vec<(String, u64, SystemTime)>> {
+        let mut found = Vec::new();
+        let mut waiting = vec![prefix.to_owned()];
+        while let Some(key) = waiting.pop() {
+            let entries = match fs::read_dir(self.file(&key)?) {
+                Ok(entries) => entries,
+                Err(error) if is_absence(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            for entry in entries {
+                let entry = entry?;
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let kind = entry.file_type()?;
+                if kind.is_dir() {
+                    waiting.push(format!("{key}/{name}"));
+                } else if kind.is_file() {
+                    // It may have been removed since it was listed.
+                    let Ok(known) = entry.metadata() else { continue };
+                    found.push((format!("{key}/{name}"), known.len(), known.modified()?));
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
     /// The length of an object, and the promise that it will still be there after power loss.
     pub(crate) fn confirm(&self, key: &str) -> io::Result<Option<u64>> {
         let file = self.file(key)?;

@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 use object_store::memory::InMemory;
 
 use crate::store::Store;
-use crate::{Artifacts, ArtifactsConfig, Entry, Error, FileKind, Limits, SafePath};
+use crate::{Artifacts, ArtifactsConfig, Entry, Error, FileKind, Limits, Packer, SafePath};
 
 fn path(text: &str) -> SafePath {
     SafePath::parse(text).unwrap()
@@ -35,7 +35,7 @@ async fn stores() -> (tempfile::TempDir, Vec<Artifacts>) {
     let folder = tempfile::tempdir().unwrap();
     let on_disk = in_folder(&folder).await;
     let bucket = Store::Bucket { objects: Arc::new(InMemory::new()), prefix: "some/prefix".into() };
-    (folder, vec![on_disk, Artifacts { store: Arc::new(bucket), limits: Limits::default() }])
+    (folder, vec![on_disk, Artifacts::over(bucket, Limits::default())])
 }
 
 fn in_pieces(content: &Bytes, step: usize) -> impl futures::Stream<Item = io::Result<Bytes>> + Send {
@@ -44,11 +44,11 @@ fn in_pieces(content: &Bytes, step: usize) -> impl futures::Stream<Item = io::Re
     stream::iter(starts).map(move |start| Ok(content.slice(start..(start + step).min(content.len()))))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_stored_is_read_again_whole_and_in_ranges() {
     let (_folder, stores) = stores().await;
     for artifacts in stores {
-        for bytes in [0, 1, 1000, 300 << 10, 11 << 20] {
+        for bytes in [0, 1, 1000, 300 << 10, 11 << 20, 70 << 20] {
             let content = noise(bytes, 3);
             let blob = artifacts.put_blob(in_pieces(&content, 65_537)).await.unwrap();
             assert_eq!(blob.digest, Digest::of(&content));
@@ -78,19 +78,94 @@ async fn what_is_not_there_is_not_found() {
     }
 }
 
-#[tokio::test]
+async fn stored_bytes(artifacts: &Artifacts) -> u64 {
+    artifacts.store.objects_below("packs").await.unwrap().iter().map(|object| object.bytes).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn equal_parts_are_stored_once() {
+    let (_folder, stores) = stores().await;
+    for artifacts in stores {
+        let content = noise(12 << 20, 4);
+        artifacts.put_bytes(content.clone()).await.unwrap();
+        let before = stored_bytes(&artifacts).await;
+        artifacts.put_bytes(content.clone()).await.unwrap();
+        assert_eq!(stored_bytes(&artifacts).await, before);
+        let changed = [&content[..5 << 20], b"a line more\n".as_slice(), &content[5 << 20..]].concat();
+        let blob = artifacts.put_bytes(changed.clone()).await.unwrap();
+        let more = stored_bytes(&artifacts).await - before;
+        assert!(more < 600_000, "{more} bytes more for 12 bytes put in");
+        assert_eq!(artifacts.read_bytes(blob.digest, u64::MAX).await.unwrap(), changed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_shrinks_is_packed_and_what_does_not_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let artifacts = in_folder(&folder).await;
-    let content = noise(12 << 20, 4);
-    artifacts.put_bytes(content.clone()).await.unwrap();
-    let before = artifacts.store.below("chunks").await.unwrap().len();
-    artifacts.put_bytes(content.clone()).await.unwrap();
-    assert_eq!(artifacts.store.below("chunks").await.unwrap().len(), before);
-    let changed = [b"a line more\n".as_slice(), &content].concat();
-    artifacts.put_bytes(changed).await.unwrap();
-    let after = artifacts.store.below("chunks").await.unwrap().len();
-    assert!(after <= before + 2, "{before} chunks became {after}");
+    let lines = "2026-11-22,12.5,north,true\n".repeat(200_000);
+    let blob = artifacts.put_bytes(lines.clone()).await.unwrap();
+    assert!(stored_bytes(&artifacts).await < lines.len() as u64 / 20);
+    assert_eq!(artifacts.read_bytes(blob.digest, u64::MAX).await.unwrap(), lines);
+    let before = stored_bytes(&artifacts).await;
+    artifacts.put_bytes(noise(8 << 20, 11)).await.unwrap();
+    let more = stored_bytes(&artifacts).await - before;
+    assert!(more < (8 << 20) + 40_000, "{more}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_opened_anew_finds_what_another_wrote_before_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (in_folder(&folder).await, in_folder(&folder).await);
+    let first = one.put_bytes(noise(3 << 20, 1)).await.unwrap();
+    assert!(other.find_blob(first.digest).await.unwrap().is_some());
+    let second = one.put_bytes(noise(3 << 20, 2)).await.unwrap();
+    assert_eq!(other.read_bytes(second.digest, u64::MAX).await.unwrap(), noise(3 << 20, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_shares_packs_among_many_blobs_of_many_threads() {
+    let (_folder, stores) = stores().await;
+    for artifacts in stores {
+        let writer = artifacts.clone();
+        let digests = tokio::task::spawn_blocking(move || {
+            let batch = writer.begin().unwrap();
+            let digests: Vec<Digest> = std::thread::scope(|threads| {
+                let workers: Vec<_> = (0..4_u8)
+                    .map(|worker| {
+                        let batch = &batch;
+                        threads.spawn(move || {
+                            let mut packer = Packer::default();
+                            (0..50_u8)
+                                .map(|n| {
+                                    let content = noise(1_000 + usize::from(n), n ^ worker);
+                                    batch.add(&mut &content[..], &mut packer).unwrap().digest
+                                })
+                                .collect::<Vec<_>>()
+                        })
+                    })
+                    .collect();
+                workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+            });
+            batch.finish().unwrap();
+            digests
+        })
+        .await
+        .unwrap();
+        assert_eq!(artifacts.store.below("packs").await.unwrap().len(), 1);
+        assert!(artifacts.store.below("leases").await.unwrap().is_empty());
+        for digest in digests {
+            let content = artifacts.read_bytes(digest, 10_000).await.unwrap();
+            assert_eq!(Digest::of(&content), digest);
+            let reader = artifacts.clone();
+            let copied = tokio::task::spawn_blocking(move || {
+                let mut copied = Vec::new();
+                reader.copy_blob(digest, &mut copied).unwrap();
+                copied
+            });
+            assert_eq!(copied.await.unwrap(), content);
+        }
+    }
 }
 
 #[tokio::test]
@@ -117,43 +192,71 @@ async fn a_blob_over_the_limit_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn damaged_content_is_never_served() {
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_content_is_never_served_and_healed_by_storing_it_again() {
+    let content = noise(2 << 20, 7);
     let folder = tempfile::tempdir().unwrap();
-    let artifacts = in_folder(&folder).await;
-    let blob = artifacts.put_bytes(noise(9 << 20, 7)).await.unwrap();
-    let keys = artifacts.store.below("chunks").await.unwrap();
-    for key in &keys {
-        let file = folder.path().join(key);
-        let sound = std::fs::read(&file).unwrap();
+    let blob = in_folder(&folder).await.put_bytes(content.clone()).await.unwrap();
+    let pack = folder.path().join(&in_folder(&folder).await.store.below("packs").await.unwrap()[0]);
+    let sound = std::fs::read(&pack).unwrap();
+    for at in (8..sound.len()).step_by(9_973) {
         let mut flipped = sound.clone();
-        flipped[sound.len() / 2] ^= 1;
-        for bad in [flipped, sound[..sound.len() - 1].to_vec(), Vec::new()] {
-            std::fs::write(&file, bad).unwrap();
-            let error = artifacts.read_bytes(blob.digest, u64::MAX).await.unwrap_err();
-            assert!(matches!(error, Error::Damaged { .. }), "{error}");
-        }
-        std::fs::write(&file, sound).unwrap();
+        flipped[at] ^= 1;
+        std::fs::write(&pack, flipped).unwrap();
+        let artifacts = in_folder(&folder).await;
+        let error = artifacts.read_bytes(blob.digest, u64::MAX).await.unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. } | Error::BlobNotFound { .. }), "{error}");
     }
-    assert!(artifacts.read_bytes(blob.digest, u64::MAX).await.is_ok());
-    let layout = folder.path().join(&artifacts.store.below("layouts").await.unwrap()[0]);
-    let mut text = std::fs::read(&layout).unwrap();
-    *text.last_mut().unwrap() = b' ';
-    std::fs::write(&layout, text).unwrap();
-    assert!(matches!(artifacts.find_blob(blob.digest).await, Err(Error::Damaged { .. })));
-    std::fs::remove_file(&layout).unwrap();
-    assert_eq!(artifacts.find_blob(blob.digest).await.unwrap(), None);
+    for length in [0, 7, 1_000, sound.len() - 1] {
+        std::fs::write(&pack, &sound[..length]).unwrap();
+        assert!(in_folder(&folder).await.read_bytes(blob.digest, u64::MAX).await.is_err());
+    }
+    let mut flipped = sound.clone();
+    flipped[sound.len() / 2] ^= 1;
+    std::fs::write(&pack, flipped).unwrap();
+    let artifacts = in_folder(&folder).await;
+    assert!(artifacts.read_bytes(blob.digest, u64::MAX).await.is_err());
+    assert_eq!(artifacts.put_bytes(content.clone()).await.unwrap(), blob);
+    assert_eq!(artifacts.read_bytes(blob.digest, u64::MAX).await.unwrap(), content);
+    assert!(stored_bytes(&artifacts).await < sound.len() as u64 + 600_000, "only what was damaged is new");
 }
 
 #[tokio::test]
-async fn a_damaged_chunk_is_healed_by_storing_it_again_when_its_length_shows_it() {
+async fn a_damaged_small_blob_is_healed_by_storing_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let artifacts = in_folder(&folder).await;
     let content = noise(1000, 8);
     let blob = artifacts.put_bytes(content.clone()).await.unwrap();
-    std::fs::write(folder.path().join(&artifacts.store.below("chunks").await.unwrap()[0]), b"short").unwrap();
+    let file = folder.path().join(&artifacts.store.below("chunks").await.unwrap()[0]);
+    for bad in [noise(1000, 9), content.slice(..999), Bytes::new()] {
+        std::fs::write(&file, bad).unwrap();
+        assert!(matches!(artifacts.read_bytes(blob.digest, 1000).await, Err(Error::Damaged { .. })));
+    }
     artifacts.put_bytes(content.clone()).await.unwrap();
     assert_eq!(artifacts.read_bytes(blob.digest, 1000).await.unwrap(), content);
+}
+
+#[tokio::test]
+async fn what_the_first_version_stored_can_be_read() {
+    let (_folder, stores) = stores().await;
+    for artifacts in stores {
+        let parts = [noise(300 << 10, 1), noise(2 << 20, 2)];
+        let mut listed = Vec::new();
+        for part in &parts {
+            let digest = Digest::of(part);
+            let key = format!("chunks/{}/{digest}", &digest.to_string()[..2]);
+            artifacts.store.put(&key, part.clone()).await.unwrap();
+            listed.push(format!(r#"{{"digest":"{digest}","bytes":{}}}"#, part.len()));
+        }
+        let body = format!(r#"{{"format":1,"chunks":[{}]}}"#, listed.join(","));
+        let whole = Digest::of(parts.concat());
+        let key = format!("layouts/{}/{whole}", &whole.to_string()[..2]);
+        artifacts.store.put(&key, format!("{}\n{body}", Digest::of(&body)).into()).await.unwrap();
+        assert_eq!(artifacts.read_bytes(whole, u64::MAX).await.unwrap(), parts.concat());
+        let damaged = format!("{}\n{body} ", Digest::of(&body));
+        artifacts.store.put(&key, damaged.into()).await.unwrap();
+        assert!(matches!(artifacts.find_blob(whole).await, Err(Error::Damaged { .. })));
+    }
 }
 
 #[tokio::test]

@@ -69,6 +69,11 @@ impl Tree {
             .and_then(|at| self.entries.get(at))
     }
 
+    /// The manifest.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|error| Error::BadTree { why: error.to_string() })
+    }
+
     /// How long the files are together.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -83,6 +88,13 @@ impl Artifacts {
             return Err(Error::TooLarge { what: "a tree", limit: self.limits.tree_entries, unit: "files" });
         }
         let tree = Tree::of(entries)?;
+        self.check_tree(&tree).await?;
+        let blob = self.put_bytes(tree.to_bytes()?).await?;
+        Ok(StoredTree { digest: blob.digest, files: tree.entries().len() as u64, bytes: tree.bytes() })
+    }
+
+    /// Fails when a file of a tree is not stored, or not as long as it is said to be.
+    pub async fn check_tree(&self, tree: &Tree) -> Result<()> {
         for entry in tree.entries() {
             match self.find_blob(entry.digest).await? {
                 Some(blob) if blob.bytes == entry.bytes => {}
@@ -94,10 +106,7 @@ impl Artifacts {
                 None => return Err(Error::BlobNotFound { digest: entry.digest }),
             }
         }
-        let manifest =
-            serde_json::to_vec(&tree).map_err(|error| Error::BadTree { why: error.to_string() })?;
-        let blob = self.put_bytes(manifest).await?;
-        Ok(StoredTree { digest: blob.digest, files: tree.entries().len() as u64, bytes: tree.bytes() })
+        Ok(())
     }
 
     /// Reads a tree.

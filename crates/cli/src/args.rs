@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::{CollectArguments, DataArguments};
+
 /// Where a server listens when nothing else is said.
 pub(crate) const DEFAULT_PORT: u16 = 5050;
 
@@ -76,8 +78,16 @@ pub(crate) enum Command {
     Lineage(LineageArguments),
     /// Send rows of a file through a deployment in the order of their time, with labels that follow.
     Feed(FeedArguments),
+    /// Keep folders and files of any size under versioned names, here and elsewhere.
+    Data(DataArguments),
+    /// Collect artifacts on the server that nothing refers to.
+    Gc(CollectArguments),
     /// Check that the log of events is whole and unchanged.
-    Verify,
+    Verify {
+        /// Hash all artifacts anew as well, and say what is damaged.
+        #[arg(long)]
+        artifacts: bool,
+    },
     /// Play the whole story of an example: from its table to a monitored model in production.
     Demo(DemoArguments),
     /// Print completions for a shell.

@@ -111,6 +111,16 @@ impl Client {
         self.send(self.request(Method::POST, path).header("content-type", content_type).body(body)).await
     }
 
+    /// Sends JSON and takes bytes.
+    pub(crate) async fn post_for_bytes(&self, path: &str, body: &Value) -> Result<bytes::Bytes> {
+        let request = self.request(Method::POST, path).json(body);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await.into());
+        }
+        response.bytes().await.context("the server's answer broke off")
+    }
+
     fn url(&self, path: &str) -> Url {
         let mut url = self.server.clone();
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));

@@ -6,6 +6,7 @@
 //!
 //! No other crate knows sqlx.
 
+mod digests;
 mod error;
 mod events;
 mod handle;
@@ -18,6 +19,7 @@ mod session;
 mod text;
 mod value;
 
+pub use digests::Mention;
 pub use error::Error;
 pub use events::{ChainReport, EventFilter};
 pub use handle::{Db, Engine};

@@ -100,6 +100,13 @@ impl Read {
     }
 }
 
+impl Read {
+    /// Runs a statement that was made of names in the catalogue of the database itself.
+    pub(crate) async fn fetch_all_of_catalogue(&mut self, sql: String) -> Result<Vec<Row>, Error> {
+        rows(self.engine(), sql, Vec::new()).await
+    }
+}
+
 macro_rules! bind_all {
     ($sql:expr, $values:expr) => {{
         let mut query = sqlx::query(AssertSqlSafe($sql));

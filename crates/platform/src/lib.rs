@@ -9,6 +9,7 @@
 )]
 
 mod birth;
+mod collect;
 mod compare;
 mod deploy;
 mod error;

@@ -10,6 +10,7 @@
 
 mod app;
 mod apply;
+mod content;
 mod credentials;
 mod data;
 mod deployments;

@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::{
-    apply, data, deployments, events, front_door, info, mlflow, models, monitoring, oip, openapi, overview,
-    pipelines, predictions, runs, ui,
+    apply, content, data, deployments, events, front_door, info, mlflow, models, monitoring, oip, openapi,
+    overview, pipelines, predictions, runs, ui,
 };
 
 /// How a protocol words a failure.
@@ -41,6 +41,7 @@ pub fn routes() -> Routes {
         .and(pipelines::routes())
         .and(monitoring::routes())
         .and(data::routes())
+        .and(content::routes())
         .and(deployments::routes())
         .and(predictions::routes())
         .and(apply::routes())

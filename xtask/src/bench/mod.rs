@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: measures, prints, and keeps the figures beside date and machine.
 
+mod artifacts;
 mod build;
 mod figures;
 mod http;
 mod machine;
+mod peers;
 mod start;
 mod story;
 mod tracking;
@@ -58,6 +60,12 @@ const BENCHES: &[Bench] = &[
         what: "search over runs of 1,500 metrics, a tenth of 75,000 runs",
         usual: false,
         run: tracking::at_scale,
+    },
+    Bench {
+        name: "artifacts",
+        what: "data and artifacts beside DVC and MLflow's server; 15 GB of disk, half an hour",
+        usual: false,
+        run: artifacts::artifacts,
     },
     Bench {
         name: "edit-build",

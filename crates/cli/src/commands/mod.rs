@@ -2,6 +2,7 @@
 
 mod apply;
 mod complete;
+mod data;
 pub(crate) mod drift;
 mod feed;
 mod jobs;
@@ -25,6 +26,7 @@ use crate::client::Client;
 use crate::story;
 
 pub(crate) use apply::apply;
+pub(crate) use data::{CollectArguments, DataArguments};
 pub(crate) use feed::{Feed, FeedReport};
 
 /// Does what the arguments say.
@@ -57,7 +59,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Alert(alert) => manage::alert(&client()?, &alert, json).await?,
         Command::Lineage(lineage) => show::lineage(&client()?, &lineage.object, json).await?,
         Command::Feed(feed) => feed::feed(&client()?, &feed, json).await?,
-        Command::Verify => log::verify(&client()?, json).await?,
+        Command::Data(arguments) => return data::data(&server, arguments).await,
+        Command::Gc(gc) => data::collect_on_server(&client()?, &gc, json).await?,
+        Command::Verify { artifacts } => {
+            log::verify(&client()?, json).await?;
+            if artifacts {
+                return data::verify_on_server(&client()?, json).await;
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -185,6 +185,7 @@ fn files_and_server(mut routes: Routes) -> Routes {
             .get(&one, file(Action::View), files::proxy_get)
             .put(&one, file(Action::Create).body_limit_bytes(FILE_LIMIT_BYTES), files::proxy_put)
             .delete(&one, file(Action::Delete), files::proxy_delete);
+        routes = in_parts(routes, prefix);
     }
     for prefix in ["/api/3.0/mlflow", "/ajax-api/3.0/mlflow"] {
         routes = routes.get(&format!("{prefix}/server-info"), server, server_info);
@@ -193,6 +194,24 @@ fn files_and_server(mut routes: Routes) -> Routes {
         .get("/get-artifact", file(Action::View), files::get_of_run)
         .get("/model-versions/get-artifact", file(Action::View), versions::get_artifact)
         .get("/version", server, version)
+}
+
+/// Uploads and downloads in parts.
+fn in_parts(routes: Routes, prefix: &str) -> Routes {
+    let file = |action| may(action, ObjectKind::Artifact).deadline(TRANSFER_DEADLINE);
+    let part = file(Action::Create).body_limit_bytes(FILE_LIMIT_BYTES);
+    let tracking = prefix.replace("mlflow-artifacts", "mlflow");
+    routes
+        .post(&format!("{prefix}/mpu/create/{{*path}}"), file(Action::Create), files::multipart::create)
+        .post(&format!("{prefix}/mpu/complete/{{*path}}"), file(Action::Create), files::multipart::complete)
+        .post(&format!("{prefix}/mpu/abort/{{*path}}"), file(Action::Create), files::multipart::abort)
+        .put(&format!("{prefix}/mpu/part/{{upload}}/{{part}}"), part, files::multipart::put_part)
+        .get(&format!("{prefix}/presigned/{{*path}}"), file(Action::View), files::multipart::presigned)
+        .post(
+            &format!("{tracking}/artifacts/presigned-upload-url"),
+            file(Action::Create),
+            files::multipart::presigned_upload,
+        )
 }
 
 /// Clients look here to see what the server can do.

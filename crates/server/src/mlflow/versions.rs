@@ -261,11 +261,12 @@ pub(super) async fn delete_tag(State(app): State<App>, asked: Asked) -> Answer {
 pub(super) async fn get_artifact(
     State(app): State<App>,
     store: Store,
+    headers: axum::http::HeaderMap,
     asked: Asked,
 ) -> Result<axum::response::Response, Failure> {
     let (name, number) = (asked.required("name")?, version_number(&asked)?);
     let version = registry::get_version(&mut app.db().read().await?, name, number)
         .await
         .map_err(|error| of_version(error, name, number))?;
-    store.send(&files::below(&version.storage_location, asked.required("path")?)?).await
+    store.send(&files::below(&version.storage_location, asked.required("path")?)?, &headers).await
 }

@@ -1,11 +1,14 @@
 //! Artifacts: listings, and the proxy through which clients upload and download. Contents are streamed both ways.
 
+pub(super) mod multipart;
+mod ranges;
+
 use artifacts::{Artifacts, FileKind, Listed, SafePath};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base::{Digest, Kind, PageRequest};
 use futures::TryStreamExt;
@@ -82,26 +85,61 @@ impl Store {
         Ok((tree.files > 0).then_some(tree.digest))
     }
 
-    /// Streams a file.
-    pub(super) async fn send(&self, path: &SafePath) -> Result<Response, Failure> {
-        let reader = self.0.read(&root()?, path, None).await?;
-        let length = HeaderValue::from(reader.blob.bytes);
-        let mut response = Body::from_stream(reader.content.map_err(std::io::Error::other)).into_response();
+    /// Streams a file, or the part of it that the headers ask for.
+    pub(super) async fn send(&self, path: &SafePath, headers: &HeaderMap) -> Result<Response, Failure> {
+        let missing = || artifacts::Error::FileNotFound { root: ROOT.to_owned(), path: path.to_string() };
+        let blob = self.0.find_file(&root()?, path).await?.ok_or_else(missing)?;
+        let tag = ranges::tag(blob.digest);
+        let (status, range) = match ranges::asked(headers, &tag, blob.bytes) {
+            ranges::Asked::Whole => (StatusCode::OK, None),
+            ranges::Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, Some(range)),
+            ranges::Asked::Nothing => (StatusCode::NOT_MODIFIED, None),
+            ranges::Asked::Nowhere => (StatusCode::RANGE_NOT_SATISFIABLE, None),
+        };
+        let mut response = match status {
+            StatusCode::NOT_MODIFIED => status.into_response(),
+            StatusCode::RANGE_NOT_SATISFIABLE => multipart::nowhere(blob.bytes).into_response(),
+            _ => {
+                let reader = self.0.get_blob(blob.digest, range.clone()).await?;
+                let length = reader.range.end - reader.range.start;
+                let body = Body::from_stream(reader.content.map_err(std::io::Error::other));
+                let mut response = (status, body).into_response();
+                response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+                response
+            }
+        };
         let name: String = path
             .name()
             .chars()
             .map(|c| if c.is_ascii_graphic() && !"\"\\%".contains(c) { c } else { '_' })
             .collect();
-        let attachment = format!("attachment; filename=\"{name}\"");
+        let fields = [
+            (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+            (header::ETAG, tag),
+            (
+                header::CONTENT_RANGE,
+                match (&range, status) {
+                    (Some(range), _) => format!("bytes {}-{}/{}", range.start, range.end - 1, blob.bytes),
+                    (None, StatusCode::RANGE_NOT_SATISFIABLE) => format!("bytes */{}", blob.bytes),
+                    _ => String::new(),
+                },
+            ),
+        ];
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_LENGTH, length);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        // Says that the bytes go as they are: packing gigabytes of model files costs more than it saves.
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if status.is_success() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+            // Says that the bytes go as they are: packing gigabytes of model files costs more than it saves.
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+        }
         headers
             .insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-        if let Ok(attachment) = HeaderValue::from_str(&attachment) {
-            headers.insert(header::CONTENT_DISPOSITION, attachment);
+        for (field, value) in fields {
+            if let Ok(value) = HeaderValue::from_str(&value)
+                && !value.is_empty()
+            {
+                headers.insert(field, value);
+            }
         }
         Ok(response)
     }
@@ -175,16 +213,18 @@ pub(super) async fn get_of_model(
     State(app): State<App>,
     store: Store,
     Path(id): Path<String>,
+    headers: HeaderMap,
     asked: Asked,
 ) -> Result<Response, Failure> {
     let model = experiments::get_logged_model(&mut app.db().read().await?, &id).await?;
-    store.send(&below(&model.artifact_uri, asked.required("artifact_file_path")?)?).await
+    store.send(&below(&model.artifact_uri, asked.required("artifact_file_path")?)?, &headers).await
 }
 
 /// `/get-artifact`: one file of a run, for MLflow's own interface.
 pub(super) async fn get_of_run(
     State(app): State<App>,
     store: Store,
+    headers: HeaderMap,
     asked: Asked,
 ) -> Result<Response, Failure> {
     let path = match asked.text("path")? {
@@ -192,7 +232,7 @@ pub(super) async fn get_of_run(
         None => asked.required("path")?,
     };
     let run = experiments::get_run(&mut app.db().read().await?, asked.run_id()?).await?;
-    store.send(&below(&run.artifact_uri, path)?).await
+    store.send(&below(&run.artifact_uri, path)?, &headers).await
 }
 
 /// The proxy's listing: names below a path, without the path.
@@ -216,8 +256,12 @@ pub(super) async fn proxy_list(store: Store, asked: Asked) -> Answer {
 }
 
 /// The proxy's download.
-pub(super) async fn proxy_get(store: Store, Path(path): Path<String>) -> Result<Response, Failure> {
-    store.send(&SafePath::parse(&path)?).await
+pub(super) async fn proxy_get(
+    store: Store,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    store.send(&SafePath::parse(&path)?, &headers).await
 }
 
 /// The proxy's upload; nothing is seen of it before all of it is stored.

@@ -1,0 +1,174 @@
+//! Folders become trees and trees folders; what is odd is refused by name.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::{Artifacts, ArtifactsConfig, Error};
+
+async fn store(folder: &TempDir) -> Artifacts {
+    Artifacts::open(&ArtifactsConfig::at(format!("file://{}", folder.path().display()))).await.unwrap()
+}
+
+/// Runs what blocks with a store, a folder to store, and a place for the index.
+async fn check(work: impl FnOnce(&Artifacts, &Path, &AddOptions) + Send + 'static) {
+    let folder = tempfile::tempdir().unwrap();
+    let artifacts = store(&folder).await;
+    tokio::task::spawn_blocking(move || {
+        let (source, index) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let options = AddOptions { index: Some(index.path().join("index")), ..AddOptions::default() };
+        work(&artifacts, source.path(), &options);
+    })
+    .await
+    .unwrap();
+}
+
+fn quiet(_: Step) {}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_becomes_a_tree_and_the_tree_the_same_folder() {
+    check(|artifacts, source, options| {
+        fs::create_dir_all(source.join("a b/ü")).unwrap();
+        fs::write(source.join("a b/ü/%x.txt"), "odd").unwrap();
+        fs::write(source.join("empty"), "").unwrap();
+        fs::write(source.join("long"), "0123456789".repeat(700_000)).unwrap();
+        fs::create_dir(source.join(".gingham")).unwrap();
+        fs::write(source.join(".gingham/own"), "not stored").unwrap();
+        let added = artifacts.add_folder(source, options, &quiet).unwrap();
+        assert_eq!((added.tree.files, added.files_read), (3, 3));
+        let target = tempfile::tempdir().unwrap();
+        let written = artifacts.write_folder(added.tree.digest, target.path(), &|_| {}).unwrap();
+        assert_eq!((written.files, written.unchanged_files), (3, 0));
+        for name in ["a b/ü/%x.txt", "empty", "long"] {
+            assert_eq!(fs::read(target.path().join(name)).unwrap(), fs::read(source.join(name)).unwrap());
+        }
+        fs::write(target.path().join("long"), "x".repeat(7_000_000)).unwrap();
+        fs::write(target.path().join("other"), "left alone").unwrap();
+        let again = artifacts.write_folder(added.tree.digest, target.path(), &|_| {}).unwrap();
+        assert_eq!((again.files, again.unchanged_files), (1, 2));
+        assert_eq!(fs::read(target.path().join("long")).unwrap(), fs::read(source.join("long")).unwrap());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unchanged_files_are_not_read_and_changed_ones_are() {
+    check(|artifacts, source, options| {
+        for n in 0..20 {
+            fs::write(source.join(format!("{n}")), format!("content {n}")).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(120));
+        let first = artifacts.add_folder(source, options, &quiet).unwrap();
+        let second = artifacts.add_folder(source, options, &quiet).unwrap();
+        assert_eq!((second.tree, second.files_read), (first.tree, 0));
+        fs::write(source.join("7"), "content X").unwrap();
+        fs::remove_file(source.join("8")).unwrap();
+        let third = artifacts.add_folder(source, options, &quiet).unwrap();
+        assert_eq!((third.tree.files, third.files_read), (19, 1));
+        // It was written so shortly before that it may have been written again since.
+        fs::write(source.join("7"), "content Y").unwrap();
+        assert_eq!(artifacts.add_folder(source, options, &quiet).unwrap().files_read, 1);
+        let all = AddOptions { read_all: true, ..options.clone() };
+        assert_eq!(artifacts.add_folder(source, &all, &quiet).unwrap().files_read, 19);
+        fs::write(options.index.as_ref().unwrap(), "torn").unwrap();
+        assert_eq!(artifacts.add_folder(source, options, &quiet).unwrap().files_read, 19);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_refused_skipped_or_followed_as_is_said() {
+    check(|artifacts, source, options| {
+        fs::create_dir(source.join("folder")).unwrap();
+        fs::write(source.join("folder/file"), "x").unwrap();
+        symlink("folder/file", source.join("link")).unwrap();
+        let refused = artifacts.add_folder(source, options, &quiet).unwrap_err();
+        assert!(refused.to_string().contains("link` is a symbolic link"), "{refused}");
+        let skip = AddOptions { links: Links::Skip, ..options.clone() };
+        assert_eq!(artifacts.add_folder(source, &skip, &quiet).unwrap().tree.files, 1);
+        let follow = AddOptions { links: Links::Follow, ..options.clone() };
+        assert_eq!(artifacts.add_folder(source, &follow, &quiet).unwrap().tree.files, 2);
+        symlink("..", source.join("folder/loop")).unwrap();
+        let looped = artifacts.add_folder(source, &follow, &quiet).unwrap_err();
+        assert!(looped.to_string().contains("leads back to a folder that it lies in"), "{looped}");
+        fs::remove_file(source.join("folder/loop")).unwrap();
+        symlink("nowhere", source.join("dangling")).unwrap();
+        let dangling = artifacts.add_folder(source, &follow, &quiet).unwrap_err();
+        assert!(dangling.to_string().contains("leads nowhere"), "{dangling}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_names_and_things_that_are_no_files_are_named() {
+    check(|artifacts, source, options| {
+        for name in [b"bad\xff".as_slice(), b"back\\slash", b"new\nline"] {
+            let file = source.join(std::ffi::OsStr::from_bytes(name));
+            fs::write(&file, "x").unwrap();
+            let refused = artifacts.add_folder(source, options, &quiet).unwrap_err();
+            assert!(matches!(refused, Error::Source { .. }), "{refused}");
+            fs::remove_file(file).unwrap();
+        }
+        let _socket = std::os::unix::net::UnixListener::bind(source.join("socket")).unwrap();
+        let refused = artifacts.add_folder(source, options, &quiet).unwrap_err();
+        assert!(refused.to_string().contains("neither a file nor a folder"), "{refused}");
+        let gone = artifacts.add_folder(&source.join("gone"), options, &quiet).unwrap_err();
+        assert!(gone.to_string().contains("No such file"), "{gone}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_the_target_leads_nothing_outside() {
+    check(|artifacts, source, options| {
+        fs::create_dir(source.join("a")).unwrap();
+        fs::write(source.join("a/b"), "x").unwrap();
+        let added = artifacts.add_folder(source, options, &quiet).unwrap();
+        let (target, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        symlink(outside.path(), target.path().join("a")).unwrap();
+        let refused = artifacts.write_folder(added.tree.digest, target.path(), &|_| {}).unwrap_err();
+        assert!(refused.to_string().contains("stands where a folder is to be"), "{refused}");
+        assert!(!outside.path().join("b").exists());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_other_store_lacks_is_sent_and_fetched() {
+    let far = tempfile::tempdir().unwrap();
+    let there = store(&far).await;
+    check(move |artifacts, source, options| {
+        for n in 0..300 {
+            fs::write(source.join(format!("small-{n}")), format!("{n}").repeat(300)).unwrap();
+        }
+        let noise: Vec<u8> =
+            (0..6_u32 << 18).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        fs::write(source.join("long"), &noise).unwrap();
+        let added = artifacts.add_folder(source, options, &quiet).unwrap();
+        let moved = artifacts.send_tree(added.tree.digest, &there, &|_, _| {}).unwrap();
+        assert_eq!(moved.parts, moved.sent_parts);
+        let again = artifacts.send_tree(added.tree.digest, &there, &|_, _| {}).unwrap();
+        assert_eq!((again.sent_parts, again.sent_bytes), (0, 0));
+        let mut changed = noise.clone();
+        changed.splice(3_000_000..3_000_000, *b"put in");
+        fs::write(source.join("long"), &changed).unwrap();
+        let second = artifacts.add_folder(source, options, &quiet).unwrap();
+        let more = artifacts.send_tree(second.tree.digest, &there, &|_, _| {}).unwrap();
+        assert!(more.sent_bytes < 1_200_000, "{more:?}");
+
+        let third = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", third.path().display());
+        let here = artifacts.runtime.block_on(Artifacts::open(&ArtifactsConfig::at(url))).unwrap();
+        here.fetch_tree(second.tree.digest, &there, &|_, _| {}).unwrap();
+        let target = tempfile::tempdir().unwrap();
+        here.write_folder(second.tree.digest, target.path(), &|_| {}).unwrap();
+        assert_eq!(fs::read(target.path().join("long")).unwrap(), changed);
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 301);
+    })
+    .await;
+}

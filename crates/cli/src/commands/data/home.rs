@@ -1,0 +1,112 @@
+//! The local store: a `.gingham` folder, as Git has a `.git`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use artifacts::{Artifacts, ArtifactsConfig};
+use base::{Digest, Failure};
+
+use crate::exit::hinted;
+
+/// The name of the folder.
+const NAME: &str = ".gingham";
+
+/// Where the local store is, or would be.
+#[derive(Debug)]
+pub(super) struct Home {
+    folder: PathBuf,
+}
+
+/// A local store that is open.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub(super) artifacts: Artifacts,
+    folder: PathBuf,
+}
+
+impl Home {
+    /// The folder that is given, or the nearest above the current one, or a new one in the current one.
+    pub(super) fn find(given: Option<&Path>) -> Self {
+        if let Some(folder) = given {
+            return Self { folder: folder.to_owned() };
+        }
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        let found = here.ancestors().map(|folder| folder.join(NAME)).find(|folder| folder.is_dir());
+        Self { folder: found.unwrap_or_else(|| here.join(NAME)) }
+    }
+
+    /// Opens the store; fails when there is none.
+    pub(super) async fn open(&self) -> Result<Local> {
+        if !self.folder.is_dir() {
+            return Err(hinted(
+                "there is no data here yet",
+                "store some with `gingham data add FOLDER`, or fetch some with `gingham data pull NAME`",
+            ));
+        }
+        self.open_or_make().await
+    }
+
+    /// Opens the store, made if there is none.
+    pub(super) async fn open_or_make(&self) -> Result<Local> {
+        let store = self.folder.join("store");
+        std::fs::create_dir_all(&store)
+            .with_context(|| format!("the local store `{}` cannot be made", store.display()))?;
+        let folder = self.folder.canonicalize().context("the local store cannot be found")?;
+        // Nobody wants the store in a repository.
+        let ignore = folder.join(".gitignore");
+        if !ignore.exists() {
+            std::fs::write(&ignore, "*\n").context("the local store cannot be written")?;
+        }
+        let url = format!("file://{}", folder.join("store").display());
+        let artifacts = Artifacts::open(&ArtifactsConfig::at(url)).await.map_err(failed)?;
+        Ok(Local { artifacts, folder })
+    }
+}
+
+impl Local {
+    /// Where the index of a folder's files is.
+    pub(super) fn index_of(&self, path: &Path) -> PathBuf {
+        let name = Digest::of(path.as_os_str().as_encoded_bytes());
+        self.folder.join("index").join(name.short())
+    }
+
+    /// Runs what blocks with the store.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Artifacts) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let artifacts = self.artifacts.clone();
+        tokio::task::spawn_blocking(move || work(&artifacts)).await.context("the work broke off")?
+    }
+}
+
+/// An error of the store with its cause and what to do.
+pub(super) fn failed(error: artifacts::Error) -> anyhow::Error {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        words = format!("{words}: {inner}");
+        cause = inner.source();
+    }
+    match error.hint() {
+        Some(hint) => hinted(words, hint),
+        None => anyhow::anyhow!(words),
+    }
+}
+
+/// A name, and a version if one was given, from `NAME` or `NAME@VERSION`.
+pub(super) fn parse(what: &str) -> Result<(artifacts::SafePath, Option<u64>)> {
+    let (name, version) = match what.rsplit_once('@') {
+        Some((name, version)) => {
+            let number = version.trim_start_matches('v').parse().map_err(|_| {
+                hinted(format!("`{version}` is no version"), "write a number, such as `photos@3`")
+            })?;
+            (name, Some(number))
+        }
+        None => (what, None),
+    };
+    if let Err(error) = base::names::check_name("data", name) {
+        return Err(hinted(error.to_string(), "give another name with --name"));
+    }
+    Ok((artifacts::SafePath::parse(name).map_err(failed)?, version))
+}
