@@ -67,7 +67,7 @@ class Normaliser:
         if GENERATED_NAME.fullmatch(text):
             return "<generated name>"
         text = EXPERIMENT_IN_TEXT.sub(self._experiment_in_text, text)
-        text = UUID.sub(lambda found: self._placeholder("uuid", found.group()), text)
+        text = UUID.sub(lambda found: self._placeholder("run", found.group()), text)
         text = HEX_ID.sub(
             lambda found: self._placeholder("model" if found.group(1) else "run", found.group()), text
         )

@@ -137,9 +137,10 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
         order_datasets.push(dataset_of(&term)?.into_iter().collect());
     }
     let datasets = asked.list("datasets")?;
-    let datasets = datasets
-        .iter()
-        .map(|dataset| dataset_of(dataset)?.ok_or_else(|| Failure::missing_value("datasets.dataset_name")));
+    let datasets = datasets.iter().map(|dataset| {
+        dataset_of(dataset)?
+            .ok_or_else(|| Failure::invalid("`dataset_name` in the `datasets` clause must be specified."))
+    });
     let query = LoggedModelQuery {
         experiments: experiment_numbers(&asked.texts("experiment_ids")?)?,
         filter: model_filter(asked.text("filter")?.unwrap_or_default())?,

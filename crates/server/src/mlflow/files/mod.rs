@@ -10,7 +10,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base::{Digest, Kind, PageRequest};
+use base::{Digest, Failure as _, Kind, PageRequest};
 use futures::TryStreamExt;
 use serde_json::{Map, Value, json};
 
@@ -272,8 +272,11 @@ pub(super) async fn proxy_put(store: Store, Path(path): Path<String>, body: Body
     Ok(super::nothing())
 }
 
-/// The proxy's removal of a file or folder.
+/// The proxy's removal of a file or folder; what is not there is removed already.
 pub(super) async fn proxy_delete(store: Store, Path(path): Path<String>) -> Answer {
-    store.0.delete(&root()?, &SafePath::parse(path.trim_end_matches('/'))?).await?;
+    match store.0.delete(&root()?, &SafePath::parse(path.trim_end_matches('/'))?).await {
+        Err(error) if error.kind() == Kind::NotFound => {}
+        other => other?,
+    }
     Ok(super::nothing())
 }
