@@ -74,6 +74,14 @@ pub(crate) enum Command {
     Watch(WatchArguments),
     /// Acknowledge, resolve or silence an alert.
     Alert(AlertArguments),
+    /// Write the state of a model's monitor on one page: HTML, JSON or Markdown.
+    Report(crate::commands::report::ReportArguments),
+    /// Try rules on the past before they are saved.
+    Rules(crate::commands::report::RulesArguments),
+    /// Write dashboards for Grafana.
+    Dashboards(crate::commands::report::DashboardsArguments),
+    /// See who is told of alerts, and test whether messages arrive.
+    Notify(crate::commands::notify::NotifyArguments),
     /// Follow where something came from, back to the rows.
     Lineage(LineageArguments),
     /// Send rows of a file through a deployment in the order of their time, with labels that follow.

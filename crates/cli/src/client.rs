@@ -76,6 +76,19 @@ impl Client {
         self.send(self.authorized(self.http.get(url))).await
     }
 
+    /// Asks for a text with query parameters.
+    pub(crate) async fn get_text(&self, path: &str, query: &[(&str, Option<String>)]) -> Result<String> {
+        let mut url = self.url(path);
+        url.query_pairs_mut()
+            .extend_pairs(query.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?))));
+        let request = self.authorized(self.http.get(url));
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await.into());
+        }
+        response.text().await.context("the server's answer broke off")
+    }
+
     /// All items of a list, page after page, at most `most`.
     pub(crate) async fn list(
         &self,

@@ -29,6 +29,8 @@ pub enum AlertKind {
     ValueRange,
     /// A check of a dataset failed.
     DataCheck,
+    /// Another system says so.
+    External,
 }
 
 impl AlertKind {
@@ -41,6 +43,7 @@ impl AlertKind {
             Self::Gap => "gap",
             Self::ValueRange => "value_range",
             Self::DataCheck => "data_check",
+            Self::External => "external",
         }
     }
 }

@@ -19,12 +19,16 @@ mod drift;
 mod error;
 mod evaluate;
 mod finding;
+mod foresight;
 mod gap;
 mod judgement;
+mod page;
 mod performance;
 mod range;
 mod report;
 mod rows;
+mod segments;
+mod simulate;
 mod spec;
 pub mod store;
 mod window;
@@ -34,13 +38,17 @@ pub use alert::{Alert, AlertState, Step, Transition, Verdict};
 pub use error::Error;
 pub use evaluate::{WindowInput, evaluate_window};
 pub use finding::{Act, AlertKind, ApiCall, Finding, Observation, findings, observations};
+pub use foresight::{ForeseenWindow, Foresight, foresee};
 pub use gap::{Gap, find_gaps};
 pub use judgement::{ColumnTest, ComparedColumn, DriftLimits, DriftReport, JudgedColumn, judge_columns};
+pub use page::MonitoringReport;
 pub use report::{
     BinShare, ColumnDrift, DayError, Performance, RangeBreach, State, Unseen, Volume, WindowReport,
     WindowSummary, Worst,
 };
 pub use rows::{Column, Reference, Rows};
+pub use segments::{WeakSegment, weak_segments};
+pub use simulate::{SimulatedRule, Simulation, simulate};
 pub use spec::{
     Action, DriftReference, DriftRule, GapRule, MonitorSpec, PerformanceReference, PerformanceRule, Persist,
     Severity, ValueRangeRule,

@@ -18,6 +18,9 @@ pub struct MonitorSpec {
     /// Fewer rows than this are not judged.
     #[serde(default = "default_min_rows")]
     pub min_rows: u64,
+    /// The notifiers that are told of its alerts, by name; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Vec<String>>,
     /// Hours or days without predictions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<GapRule>,

@@ -1,14 +1,21 @@
 //! Windows and alerts in the database; the only module that knows their tables.
 
 mod alerts;
+mod outbox;
 mod record;
+mod silences;
 mod windows;
 
 pub use alerts::{
     AlertFilter, Look, Moved, acknowledge, count_firing, get_alert, list_alerts, observe, resolve,
     resolve_of_model, silence,
 };
+pub use outbox::{
+    Attempt, NOTICES_KEPT, NewOutgoing, Outgoing, due_notices, forget_notices, list_notices, note_attempt,
+    notices_read_to, put_notice, sent_since, set_notices_read_to,
+};
 pub use record::record_window;
+pub use silences::{Matcher, Silence, alert_labels, find_silence, list_silences, put_silence};
 pub use windows::{earlier_reports, find_report, get_report, last_window, list_windows};
 
 use base::{Page, PageRequest};

@@ -82,6 +82,20 @@ macro_rules! errors {
                 /// What was asked for.
                 name: String,
             },
+            /// Nobody is told under this name.
+            #[error("there is no notifier `{name}`")]
+            UnknownNotifier {
+                /// What was asked for.
+                name: String,
+                /// The names there are.
+                known: Vec<String>,
+            },
+            /// The file of notifiers is wrong.
+            #[error("`notifiers.yaml` cannot be used: {reason}")]
+            NotifiersFile {
+                /// What is wrong.
+                reason: String,
+            },
             /// The file system does not do what it must.
             #[error("{doing}: {cause}")]
             Files {
@@ -138,6 +152,8 @@ errors! {
     Serving(serving::Error),
     /// Monitoring and alerts.
     Monitoring(monitoring::Error),
+    /// Messages.
+    Notices(notices::Error),
     /// People and tokens.
     Governance(governance::Error),
 }
@@ -145,14 +161,16 @@ errors! {
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::ModelNotApplied { .. } | Self::UnknownObject { .. } | Self::NoMonitor { .. } => {
-                Kind::NotFound
-            }
+            Self::ModelNotApplied { .. }
+            | Self::UnknownNotifier { .. }
+            | Self::UnknownObject { .. }
+            | Self::NoMonitor { .. } => Kind::NotFound,
             Self::NoRows { .. } => Kind::Conflict,
             Self::RowsDoNotFit { .. }
             | Self::Prepared { .. }
             | Self::NotServable { .. }
-            | Self::UnknownRows { .. } => Kind::Invalid,
+            | Self::UnknownRows { .. }
+            | Self::NotifiersFile { .. } => Kind::Invalid,
             Self::Blocked { .. } => Kind::CheckFailed,
             Self::Files { .. } => Kind::Unavailable,
             Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
@@ -166,6 +184,8 @@ impl Failure for Error {
             Self::NoMonitor { .. } => "monitor_not_found",
             Self::UnknownObject { .. } => "object_not_found",
             Self::UnknownRows { .. } => "rows_unknown",
+            Self::UnknownNotifier { .. } => "notifier_not_found",
+            Self::NotifiersFile { .. } => "notifier_invalid",
             Self::NoRows { .. } => "dataset_empty",
             Self::RowsDoNotFit { .. } => "rows_do_not_fit",
             Self::Blocked { .. } => "check_failed",

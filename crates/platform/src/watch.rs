@@ -265,7 +265,7 @@ async fn last_automatic(tx: &mut Tx, model: &str) -> Result<Option<Timestamp>, E
         .max())
 }
 
-fn metrics_of(metrics: Option<&Value>) -> BTreeMap<String, f64> {
+pub(crate) fn metrics_of(metrics: Option<&Value>) -> BTreeMap<String, f64> {
     let fields = metrics.and_then(Value::as_object).into_iter().flatten();
     fields.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
 }
@@ -275,7 +275,7 @@ fn times_of(table: &Table, time: &str) -> Result<Vec<Timestamp>, tables::Error> 
 }
 
 /// Archived predictions with their labels, in the order of their time.
-struct Live {
+pub(crate) struct Live {
     table: Table,
     times: Vec<Timestamp>,
     versions: Vec<Option<f64>>,
@@ -283,7 +283,7 @@ struct Live {
 }
 
 impl Live {
-    fn of(applied: &AppliedSpec, table: Table) -> Result<Self, Error> {
+    pub(crate) fn of(applied: &AppliedSpec, table: Table) -> Result<Self, Error> {
         let features = applied
             .spec
             .pipeline
@@ -318,7 +318,7 @@ impl Live {
         self.versions.get(last).copied().flatten().map(|version| version as i64)
     }
 
-    fn rows_in(&self, window: &Window) -> Result<Rows, Error> {
+    pub(crate) fn rows_in(&self, window: &Window) -> Result<Rows, Error> {
         let keep: Vec<bool> = self.times.iter().map(|at| window.holds(*at)).collect();
         let table = self.table.filter(&keep)?;
         let columns: Vec<(String, Column)> = self

@@ -22,6 +22,7 @@ mod comparison;
 mod discovery;
 mod edges;
 mod error;
+mod estimate;
 mod kolmogorov;
 mod levels;
 mod moments;
@@ -46,6 +47,7 @@ pub use comparison::{
 pub use discovery::adjusted_p_values;
 pub use edges::{Bins, COARSE_BINS, Edges, FINE_BINS};
 pub use error::Error;
+pub use estimate::{BinaryMetrics, Calibration, ErrorModel, Explains, binary_metrics, expected_metrics};
 pub use levels::{EXACT_LEVELS, Levels, TopValue};
 pub use moments::Moments;
 pub use ordered::{EXACT_VALUES, Gathering, Ordered};

@@ -6,6 +6,7 @@ mod figures;
 mod http;
 mod machine;
 mod peers;
+mod monitoring;
 mod start;
 mod story;
 mod tracking;
@@ -48,6 +49,12 @@ const BENCHES: &[Bench] = &[
         run: start::cold,
     },
     Bench { name: "memory", what: "resident memory of an idle server", usual: true, run: start::memory },
+    Bench {
+        name: "monitoring",
+        what: "a drift report of a million rows beside Evidently, some minutes",
+        usual: false,
+        run: monitoring::drift,
+    },
     Bench { name: "demo", what: "the whole story without building", usual: true, run: story::demo },
     Bench {
         name: "tracking",

@@ -9,8 +9,10 @@ mod jobs;
 mod list;
 mod log;
 mod manage;
+pub(crate) mod notify;
 mod predict;
 mod replay;
+pub(crate) mod report;
 mod show;
 mod sql;
 mod status;
@@ -57,6 +59,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Replay(replay) => return replay::replay(&client()?, &replay, json).await,
         Command::Watch(watch) => manage::watch(&client()?, &watch, json).await?,
         Command::Alert(alert) => manage::alert(&client()?, &alert, json).await?,
+        Command::Report(report) => report::report(&client()?, &report, json).await?,
+        Command::Rules(rules) => report::rules(&client()?, &rules, json).await?,
+        Command::Dashboards(dashboards) => report::dashboards(&dashboards, json)?,
+        Command::Notify(notify) => notify::notify(&client()?, &notify, json).await?,
         Command::Lineage(lineage) => show::lineage(&client()?, &lineage.object, json).await?,
         Command::Feed(feed) => feed::feed(&client()?, &feed, json).await?,
         Command::Data(arguments) => return data::data(&server, arguments).await,

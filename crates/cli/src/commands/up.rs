@@ -54,12 +54,14 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     let (stop, stopping) = watch::channel(false);
     let watcher = tokio::spawn(Arc::clone(&platform).keep_watch(stopping.clone()));
     let settler = tokio::spawn(Arc::clone(&platform).keep_settled(stopping.clone()));
+    let teller = tokio::spawn(Arc::clone(&platform).keep_telling(stopping.clone()));
     let worker = tokio::spawn(Arc::clone(&platform).work(stopping));
     server::serve(app, listener, told_to_stop()).await.context("the server cannot serve")?;
     stop.send_replace(true);
     worker.abort();
     watcher.abort();
     settler.abort();
+    teller.abort();
     platform.close().await.map_err(|error| with_hint(&error))?;
     Ok(ExitCode::SUCCESS)
 }

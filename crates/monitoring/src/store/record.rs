@@ -97,7 +97,7 @@ fn look(spec: &MonitorSpec, report: &WindowReport, observation: &Observation) ->
     let persist = match observation.kind {
         AlertKind::Drift => spec.drift.as_ref().map(|rule| rule.persist.windows),
         AlertKind::Performance => spec.performance.as_ref().map(|rule| rule.persist.windows),
-        AlertKind::Gap | AlertKind::ValueRange | AlertKind::DataCheck => None,
+        AlertKind::Gap | AlertKind::ValueRange | AlertKind::DataCheck | AlertKind::External => None,
     };
     let clear_windows = persist.map_or(QUIET_WINDOWS, |windows| i64::try_from(windows).unwrap_or(i64::MAX));
     let cooldown = Period::from_micros(spec.window.as_micros().saturating_mul(2));

@@ -3,4 +3,7 @@
 
 mod alerts;
 mod evaluate;
+mod foresight;
+mod simulate;
 mod traffic;
+mod unchanged;

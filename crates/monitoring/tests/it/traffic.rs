@@ -10,13 +10,14 @@ use monitoring::{
     due_windows, evaluate_window, findings,
 };
 
-const NUMBERS: [&str; 7] = ["temp", "rain_1h", "snow_1h", "clouds_all", "hour", "weekday", "month"];
+pub(crate) const NUMBERS: [&str; 7] =
+    ["temp", "rain_1h", "snow_1h", "clouds_all", "hour", "weekday", "month"];
 
-struct Hour {
-    at: Timestamp,
-    numbers: Vec<Option<f64>>,
-    weather: String,
-    volume: f64,
+pub(crate) struct Hour {
+    pub(crate) at: Timestamp,
+    pub(crate) numbers: Vec<Option<f64>>,
+    pub(crate) weather: String,
+    pub(crate) volume: f64,
 }
 
 impl Hour {
@@ -27,7 +28,7 @@ impl Hour {
 }
 
 /// One row an hour, as the example's `prepare.sql` makes them.
-fn hours() -> Vec<Hour> {
+pub(crate) fn hours() -> Vec<Hour> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/traffic/traffic.csv.gz");
     let mut text = String::new();
     flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
@@ -50,7 +51,7 @@ fn hours() -> Vec<Hour> {
     hours.into_values().collect()
 }
 
-fn rows(hours: &[Hour], model: &HashMap<(u64, u64), f64>) -> Rows {
+pub(crate) fn rows(hours: &[Hour], model: &HashMap<(u64, u64), f64>) -> Rows {
     let mut columns: Vec<(String, Column)> = NUMBERS
         .iter()
         .enumerate()
@@ -69,7 +70,7 @@ fn rows(hours: &[Hour], model: &HashMap<(u64, u64), f64>) -> Rows {
 }
 
 /// The mean of each hour of the week.
-fn learn(hours: &[Hour]) -> HashMap<(u64, u64), f64> {
+pub(crate) fn learn(hours: &[Hour]) -> HashMap<(u64, u64), f64> {
     let mut sums: HashMap<(u64, u64), (f64, f64)> = HashMap::new();
     for hour in hours {
         let sum = sums.entry(hour.slot()).or_default();
@@ -78,7 +79,7 @@ fn learn(hours: &[Hour]) -> HashMap<(u64, u64), f64> {
     sums.into_iter().map(|(slot, (sum, count))| (slot, sum / count)).collect()
 }
 
-fn spec() -> MonitorSpec {
+pub(crate) fn spec() -> MonitorSpec {
     serde_json::from_value(serde_json::json!({
         "window": "1w", "label_delay": "1d", "min_rows": 100,
         "gap": { "longer_than": "2d" }, "value_range": { "factor": 3 },
@@ -88,7 +89,7 @@ fn spec() -> MonitorSpec {
     .unwrap()
 }
 
-fn story() -> Vec<WindowReport> {
+pub(crate) fn story() -> Vec<WindowReport> {
     let spec = spec();
     let hours = hours();
     let until = |day: &str| {

@@ -54,8 +54,9 @@ async fn get_info(State(app): State<App>, caller: Caller) -> Json<Info> {
     })
 }
 
-async fn get_metrics() -> impl IntoResponse {
+async fn get_metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     let handle = observe::prometheus();
     handle.run_upkeep();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render())
+    let text = handle.render() + &crate::monitoring::figures(&app).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }

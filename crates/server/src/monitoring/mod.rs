@@ -1,12 +1,23 @@
 //! Windows of live data, their reports, and alerts.
 
+mod alertmanager;
 mod alerts;
 mod drift;
+mod figures;
+mod notifiers;
+mod reports;
 mod routes;
 mod wire;
+
+pub(crate) use figures::figures;
 
 use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
-    routes::routes().and(alerts::routes()).and(drift::routes())
+    routes::routes()
+        .and(alerts::routes())
+        .and(drift::routes())
+        .and(notifiers::routes())
+        .and(reports::routes())
+        .and(alertmanager::routes())
 }

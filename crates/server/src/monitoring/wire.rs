@@ -269,3 +269,27 @@ impl From<Transition> for TransitionBody {
         }
     }
 }
+
+/// Which messages are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct NoticeQuery {
+    /// Only of this alert.
+    pub alert: Option<String>,
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Where to go on.
+    pub cursor: Option<String>,
+}
+
+/// Which report is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct ReportQuery {
+    /// `json` (the default), `html` or `markdown`.
+    pub format: Option<String>,
+    /// Only windows that end after this time.
+    #[param(value_type = Option<String>)]
+    pub from: Option<Timestamp>,
+    /// Only windows that begin before this time.
+    #[param(value_type = Option<String>)]
+    pub to: Option<Timestamp>,
+}

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::harness::{Server, over, server};
 
 /// A firing alert about `model`.
-async fn alert(server: &Server, model: &'static str) -> String {
+pub(crate) async fn alert(server: &Server, model: &'static str) -> String {
     let fired = server.database.write::<_, Error, _>(move |tx| {
         Box::pin(async move {
             let since = Timestamp::parse("2016-01-04T00:00:00Z").unwrap();

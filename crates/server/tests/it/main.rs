@@ -11,6 +11,7 @@ mod events;
 mod harness;
 mod journey;
 mod models;
+mod notices;
 mod pipelines;
 mod predictions;
 mod requests;
