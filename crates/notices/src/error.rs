@@ -67,7 +67,8 @@ impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Secret { .. } | Self::Target { .. } => Kind::Invalid,
-            Self::Unreachable { .. } | Self::Refused { .. } => Kind::Unavailable,
+            // Not of the kinds whose cause is hidden: whoever tests a way must read why it leads nowhere.
+            Self::Unreachable { .. } | Self::Refused { .. } => Kind::Conflict,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use ::monitoring::store;
 use axum::extract::State;
-use base::Page;
 use governance::{Action, ObjectKind};
 use serde::Serialize;
 use utoipa::ToSchema;
