@@ -583,6 +583,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/monitors/{model}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The state of a model on one page: windows, the newest one in full, performance foreseen, weak parts, alerts. */
+        get: operations["get_monitoring_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitors/{model}/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How often a monitor would have fired over the windows that have been judged; nothing is saved. */
+        post: operations["simulate_monitor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/monitors/{model}/windows/{from}/report": {
         parameters: {
             query?: never;
@@ -594,6 +628,57 @@ export interface paths {
         get: operations["get_window_report"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages about alerts, newest first: waiting, sent, or dropped with the reason. */
+        get: operations["list_notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifiers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The notifiers of `notifiers.yaml`. */
+        get: operations["list_notifiers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifiers/{notifier}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message that only tests the way, and tells whether it arrived. */
+        post: operations["test_notifier"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1181,6 +1266,11 @@ export interface components {
             /** @description Each rule: `{rule, passed, observed, required, why}`. */
             rules: unknown;
         };
+        /** @description That a message arrived. */
+        Delivered: {
+            /** @description Always true; what does not arrive is a problem. */
+            delivered: boolean;
+        };
         /** @description A named endpoint and what stands behind it. */
         DeploymentBody: {
             /** @description The alias that it follows; null when it is pinned to a version. */
@@ -1610,6 +1700,41 @@ export interface components {
             /** @description Its name. */
             title: string;
         };
+        /** @description A named way to tell someone. Secrets are not shown, only where they are found. */
+        NotifierBody: {
+            /**
+             * Format: int32
+             * @description Hears only of what nobody has taken for so many minutes.
+             */
+            after_minutes?: number | null;
+            /** @description `email`, `slack`, `teams`, `pagerduty`, `opsgenie`, `webhook` or `alertmanager`. */
+            kind: string;
+            /** @description Only about these models; about all when empty. */
+            models: string[];
+            /**
+             * Format: int32
+             * @description At most so many messages in an hour.
+             */
+            most_per_hour: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Told again after so many minutes while nobody takes it.
+             */
+            repeat_minutes?: number | null;
+            /** @description Whether it also hears when something is over. */
+            resolved: boolean;
+            /** @description Only of this severity or a worse one. */
+            severity: string;
+        };
+        /** @description Who is told. */
+        NotifierList: {
+            /** @description The file that says so. */
+            file: string;
+            /** @description In the order of the file. */
+            items: components["schemas"]["NotifierBody"][];
+        };
         /** @description What an event is about. */
         ObjectBody: {
             /** @description The noun. */
@@ -1962,6 +2087,11 @@ export interface components {
         SchemaBody: {
             /** @description In order. */
             columns: components["schemas"]["ColumnBody"][];
+        };
+        /** @description A monitor to be played on the past. */
+        Simulate: {
+            /** @description The `monitor` part of a `gingham.yaml`. */
+            monitor: Record<string, never>;
         };
         /** @description A `gingham.yaml` with the files beside it that it names. */
         SpecBody: {
@@ -3393,6 +3523,77 @@ export interface operations {
             };
         };
     };
+    get_monitoring_report: {
+        parameters: {
+            query?: {
+                /** @description `json` (the default), `html` or `markdown`. */
+                format?: string | null;
+                /** @description Only windows that end after this time. */
+                from?: string | null;
+                /** @description Only windows that begin before this time. */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    simulate_monitor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Simulate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_window_report: {
         parameters: {
             query?: never;
@@ -3412,6 +3613,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_notices: {
+        parameters: {
+            query?: {
+                /** @description Only of this alert. */
+                alert?: string | null;
+                /** @description At most so many. */
+                limit?: number | null;
+                /** @description Where to go on. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_notifiers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotifierList"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    test_notifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                notifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivered"];
                 };
             };
             /** @description a failure */
