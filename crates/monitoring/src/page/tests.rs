@@ -1,3 +1,5 @@
+//! Facts about the page.
+
 use std::collections::BTreeMap;
 
 use crate::report::{State, Volume};
