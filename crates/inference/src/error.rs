@@ -109,6 +109,92 @@ pub enum Error {
         /// The inputs given.
         found: usize,
     },
+    /// Our own evaluator cannot run the graph.
+    #[error("the built-in engine cannot run this model: {}", reasons(operators, obstacles))]
+    OperatorsMissing {
+        /// The operators that it lacks.
+        operators: Vec<String>,
+        /// Other reasons.
+        obstacles: Vec<String>,
+    },
+    /// A graph that does not hold together.
+    #[error("the ONNX model is wrong at {node}: {reason}")]
+    BadGraph {
+        /// The node, or another place in the file.
+        node: String,
+        /// What does not hold.
+        reason: String,
+    },
+    /// A model of another library that cannot be read.
+    #[error("the {library} model is wrong at `{place}`: {reason}")]
+    BadModel {
+        /// The library.
+        library: &'static str,
+        /// The place in the file.
+        place: String,
+        /// What does not hold.
+        reason: String,
+    },
+    /// The inputs cannot be computed.
+    #[error("{node} cannot be computed: {reason}")]
+    NotComputed {
+        /// The operator.
+        node: String,
+        /// Why.
+        reason: String,
+    },
+    /// A tensor does not fit what the model takes.
+    #[error("the input `{input}` does not fit: {reason}")]
+    BadTensor {
+        /// The input.
+        input: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A format that no engine reads.
+    #[error("this is no model that an engine here reads: {reason}")]
+    UnknownFormat {
+        /// What was found.
+        reason: String,
+    },
+    /// An engine that is not there, or not as it must be.
+    #[error("the engine `{engine}` cannot be used: {reason}")]
+    EngineUnavailable {
+        /// The engine.
+        engine: &'static str,
+        /// Why.
+        reason: String,
+        /// What may help.
+        hint: String,
+    },
+    /// An engine that failed while it computed.
+    #[error("the engine `{engine}` failed: {reason}")]
+    EngineFailed {
+        /// The engine.
+        engine: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// An engine that did not answer in time.
+    #[error("the engine `{engine}` did not answer within {seconds} s")]
+    EngineTimeout {
+        /// The engine.
+        engine: &'static str,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A row whose stored output is not what the engine gives now.
+    #[error("row {row} of the stored rows: `{output}` is {found}, it was {expected}")]
+    NotAlike {
+        /// The row, counted from 0.
+        row: usize,
+        /// The output.
+        output: String,
+        /// What was stored.
+        expected: String,
+        /// What the engine gives.
+        found: String,
+    },
     /// The model computes something that is no finite number for these inputs.
     #[error("the prediction for row {row} is not a finite number")]
     NotFiniteOutput {
@@ -117,10 +203,21 @@ pub enum Error {
     },
 }
 
+fn reasons(operators: &[String], obstacles: &[String]) -> String {
+    let missing = (!operators.is_empty()).then(|| format!("it lacks the operators {}", operators.join(", ")));
+    missing.into_iter().chain(obstacles.iter().cloned()).collect::<Vec<_>>().join("; ")
+}
+
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NewerFormat { .. } => Kind::Unsupported,
+            Self::NewerFormat { .. } | Self::OperatorsMissing { .. } | Self::UnknownFormat { .. } => {
+                Kind::Unsupported
+            }
+            Self::EngineUnavailable { .. } => Kind::Unavailable,
+            Self::EngineTimeout { .. } => Kind::TimedOut,
+            Self::EngineFailed { .. } => Kind::Internal,
+            Self::NotAlike { .. } => Kind::Conflict,
             Self::TooLarge { .. } => Kind::TooLarge,
             _ => Kind::Invalid,
         }
@@ -142,6 +239,16 @@ impl Failure for Error {
             Self::UnequalRows { .. } => "rows_unequal",
             Self::WrongInputs { .. } => "inputs_mismatch",
             Self::NotFiniteOutput { .. } => "prediction_not_finite",
+            Self::OperatorsMissing { .. } => "operators_missing",
+            Self::BadGraph { .. } => "model_graph_invalid",
+            Self::BadModel { .. } => "model_unreadable",
+            Self::NotComputed { .. } => "inputs_not_computable",
+            Self::BadTensor { .. } => "tensor_mismatch",
+            Self::UnknownFormat { .. } => "model_format_unknown",
+            Self::EngineUnavailable { .. } => "engine_unavailable",
+            Self::EngineFailed { .. } => "engine_failed",
+            Self::EngineTimeout { .. } => "engine_timeout",
+            Self::NotAlike { .. } => "parity_mismatch",
         }
     }
 
@@ -154,6 +261,15 @@ impl Failure for Error {
             Self::MissingField { field } => {
                 Some(format!("send `{field}` in every row, or declare it optional in the signature"))
             }
+            Self::OperatorsMissing { .. } => Some(
+                "ONNX Runtime can run it when its library is at hand: `gingham doctor` says how to get it"
+                    .to_owned(),
+            ),
+            Self::EngineUnavailable { hint, .. } => Some(hint.clone()),
+            Self::NotAlike { .. } => Some(
+                "the engine computes something else than when the version was made; nothing was deployed"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

@@ -2,8 +2,11 @@
 //!
 //! A [`ModelFile`] is what a trainer writes: JSON, versioned, checked in every particular when it
 //! is loaded, so that no bytes from outside can make an engine panic, hang or read out of bounds.
-//! [`load`] turns it into an [`Engine`]. The same evaluators serve and evaluate, one row or many,
+//! [`load`] turns it into a [`TrainedModel`]. The same evaluators serve and evaluate, one row or many,
 //! and give the same bits either way.
+//!
+//! [`open`] loads models of any kind as an [`Engine`]: our own, ONNX graphs of classical models, and
+//! the files of XGBoost and LightGBM. No engine reads files or reaches hosts that a model names.
 
 #![cfg_attr(
     test,
@@ -11,19 +14,32 @@
 )]
 
 mod batch;
+mod boosters;
+mod columns;
 mod engine;
 mod error;
 mod eval;
+mod forest;
 mod model_file;
+mod native;
+mod onnx;
+mod open;
 mod signature;
+mod tensor;
 #[cfg(test)]
 mod tests;
+mod trained;
 
 pub use batch::{Batch, Input, Value};
-pub use engine::{Engine, engine_of, load};
+pub use columns::{ColumnField, Columns};
+pub use engine::{About, Engine};
 pub use error::Error;
 pub use model_file::{
     Body, FORMAT, Fallback, Importance, LIMITS, Limits, ModelFile, SeasonalMean, Term, Trained, Tree,
     round_short,
 };
+pub use onnx::{Inspection, OnnxModel, inspect};
+pub use open::{Examination, Format, OpenOptions, examine, open};
 pub use signature::{FeatureKind, Field, Signature};
+pub use tensor::{Data, ElementType, MOST_DIMENSIONS, Shape, Tensor, TensorSpec};
+pub use trained::{TrainedModel, engine_of, load};

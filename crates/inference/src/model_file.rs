@@ -30,6 +30,12 @@ pub struct Limits {
     pub nodes: usize,
     /// Steps from the root of a tree to its deepest leaf.
     pub depth: usize,
+    /// Outputs, or classes.
+    pub outputs: usize,
+    /// Operators of a graph.
+    pub operators: usize,
+    /// Elements of what is computed when a graph is loaded.
+    pub folded_elements: usize,
 }
 
 /// The limits that [`crate::load`] holds every file to.
@@ -40,6 +46,9 @@ pub const LIMITS: Limits = Limits {
     trees: 100_000,
     nodes: 20_000_000,
     depth: 4_096,
+    outputs: 10_000,
+    operators: 50_000,
+    folded_elements: 16_000_000,
 };
 
 /// A trained model as it is stored.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::{
-    Batch, Body, Engine, Error, FORMAT, Fallback, Field, Input, ModelFile, SeasonalMean, Signature, Term,
-    Trained, Tree, Value, engine_of, load,
+    Batch, Body, Error, FORMAT, Fallback, Field, Input, ModelFile, SeasonalMean, Signature, Term, Trained,
+    TrainedModel, Tree, Value, engine_of, load,
 };
 
 fn signature() -> Signature {
@@ -69,7 +69,7 @@ fn trees() -> ModelFile {
     file(Body::Trees { base: 100.0, trees: vec![first, second] })
 }
 
-fn engine(file: &ModelFile) -> Arc<dyn Engine> {
+fn engine(file: &ModelFile) -> Arc<TrainedModel> {
     load(&file.to_bytes().unwrap()).unwrap()
 }
 

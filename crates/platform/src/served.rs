@@ -12,13 +12,13 @@ use serving::{
 /// An engine of `inference`, as serving takes it.
 #[derive(Debug)]
 pub(crate) struct ServedEngine {
-    engine: Arc<dyn inference::Engine>,
+    engine: Arc<inference::TrainedModel>,
     signature: Signature,
     platform: String,
 }
 
 impl ServedEngine {
-    pub(crate) fn new(engine: Arc<dyn inference::Engine>) -> Self {
+    pub(crate) fn new(engine: Arc<inference::TrainedModel>) -> Self {
         let own = engine.signature();
         let inputs = own
             .inputs

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::Digest;
 use experiments::{Batch, Metric, NewRun, RunChange, RunStatus};
-use inference::{Engine, Importance};
+use inference::{Importance, TrainedModel};
 use pipelines::{Limits, run_child};
 use serde_json::{Value, json};
 use training::worker::{Done, Job, Message};
@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 pub(super) struct Trained {
     pub(super) candidate: Candidate,
     pub(super) digest: Digest,
-    pub(super) engine: Arc<dyn Engine>,
+    pub(super) engine: Arc<TrainedModel>,
     pub(super) run: String,
     pub(super) importance: Vec<Importance>,
 }
@@ -69,7 +69,7 @@ pub(super) async fn train(
 
 impl Platform {
     /// The engine of a model that is kept as an artifact.
-    pub(crate) async fn engine(&self, digest: Digest) -> Result<Arc<dyn Engine>, Error> {
+    pub(crate) async fn engine(&self, digest: Digest) -> Result<Arc<TrainedModel>, Error> {
         let bytes = self.artifacts.read_bytes(digest, MOST_MODEL_BYTES).await?;
         Ok(inference::load(&bytes)?)
     }

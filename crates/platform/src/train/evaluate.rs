@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::names::nearest;
 use experiments::{Batch as RunBatch, Metric};
-use inference::{Batch, Engine};
+use inference::{Batch, TrainedModel};
 use registry::{Pointer, Version};
 use serde_json::json;
 use stats::{RegressionMetrics, regression_metrics};
@@ -77,7 +77,7 @@ pub(super) async fn evaluate(
 }
 
 /// The version that the alias points at, if this platform can run it.
-async fn champion_engine(pipeline: &Pipeline<'_>) -> Result<Option<(Version, Arc<dyn Engine>)>, Error> {
+async fn champion_engine(pipeline: &Pipeline<'_>) -> Result<Option<(Version, Arc<TrainedModel>)>, Error> {
     let spec = &pipeline.applied.spec;
     let pointer = Pointer::Alias(spec.promotion.alias.clone());
     let mut read = pipeline.platform.db.read().await?;
@@ -92,7 +92,7 @@ async fn champion_engine(pipeline: &Pipeline<'_>) -> Result<Option<(Version, Arc
     }
 }
 
-fn score(engine: &Arc<dyn Engine>, rows: &Prepared) -> Result<Score, Error> {
+fn score(engine: &Arc<TrainedModel>, rows: &Prepared) -> Result<Score, Error> {
     let signature = engine.signature();
     let batch = Batch::from_columns(signature, columns_of(signature, &rows.evaluation)?)?;
     let predicted = engine.predict(&batch)?;

@@ -1,0 +1,116 @@
+//! From the bytes of a model of any kind to an engine, and what can be said of it beforehand.
+
+use std::sync::Arc;
+
+use crate::boosters::{LightGbm, XgBoost};
+use crate::engine::Engine;
+use crate::native::{Boosted, Graph};
+use crate::{Error, inspect, load};
+
+/// The format of a model file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Our own.
+    Gingham,
+    /// An ONNX graph.
+    Onnx,
+    /// JSON or binary JSON of XGBoost.
+    XgBoost,
+    /// The text of LightGBM.
+    LightGbm,
+}
+
+impl Format {
+    /// What these bytes look like; they may still be damaged.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        if LightGbm::recognises(bytes) {
+            return Some(Self::LightGbm);
+        }
+        if XgBoost::recognises(bytes) {
+            return Some(Self::XgBoost);
+        }
+        match bytes.first() {
+            Some(b'{') => Some(Self::Gingham),
+            // The first field of an ONNX file is its format number.
+            Some(0x08) if inspect(bytes).is_ok() => Some(Self::Onnx),
+            Some(_) if inspect(bytes).is_ok() => Some(Self::Onnx),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gingham => "gingham",
+            Self::Onnx => "onnx",
+            Self::XgBoost => "xgboost",
+            Self::LightGbm => "lightgbm",
+        }
+    }
+}
+
+/// How a model is to be loaded.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The names of the columns, where the file does not say.
+    pub columns: Option<Vec<String>>,
+}
+
+/// What is known of a model before it is run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Examination {
+    /// The format.
+    pub format: Format,
+    /// The engine that runs it: `gingham`, or `onnxruntime` where ours lacks something.
+    pub engine: &'static str,
+    /// The operators of a graph.
+    pub operators: Vec<String>,
+    /// Those that our own engine lacks.
+    pub missing: Vec<String>,
+    /// Why our own engine cannot run it, in words; absent when it can.
+    pub why: Option<String>,
+}
+
+/// Says which engine can run a model and which operators are missing in ours. Fails when it is of
+/// no known format, or when it is damaged.
+pub fn examine(bytes: &[u8]) -> Result<Examination, Error> {
+    let format = format_of(bytes)?;
+    let mut found =
+        Examination { format, engine: "gingham", operators: Vec::new(), missing: Vec::new(), why: None };
+    if format == Format::Onnx {
+        let inspection = inspect(bytes)?;
+        found.operators = inspection.operators;
+        found.missing = inspection.missing;
+    }
+    match open(bytes, &OpenOptions::default()) {
+        Ok(_) => Ok(found),
+        Err(error) if format == Format::Onnx => {
+            found.engine = "onnxruntime";
+            found.why = Some(error.to_string());
+            Ok(found)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn format_of(bytes: &[u8]) -> Result<Format, Error> {
+    Format::of(bytes).ok_or_else(|| Error::UnknownFormat {
+        reason:
+            "it is neither a model file of Gingham nor one of ONNX, XGBoost (JSON, UBJ) or LightGBM (text)"
+                .to_owned(),
+    })
+}
+
+/// Loads a model with our own evaluator.
+pub fn open(bytes: &[u8], options: &OpenOptions) -> Result<Arc<dyn Engine>, Error> {
+    let names = options.columns.as_deref();
+    Ok(match format_of(bytes)? {
+        Format::Gingham => load(bytes)?,
+        Format::Onnx => Arc::new(Graph::new(bytes, names)?),
+        Format::XgBoost => Arc::new(Boosted::xgboost(bytes, names)?),
+        Format::LightGbm => Arc::new(Boosted::lightgbm(bytes, names)?),
+    })
+}

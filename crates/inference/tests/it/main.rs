@@ -1,0 +1,15 @@
+//! Engines against the libraries whose models they run.
+//!
+//! `GINGHAM_ENGINE_CASES` names the folder that `python/tests/engines/make_cases.py` fills; `cargo
+//! xtask test` makes it. Without it these tests say so and pass, because the models are not there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests fail by panicking"
+)]
+
+mod case;
+mod oracle;
