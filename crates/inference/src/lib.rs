@@ -23,6 +23,7 @@ mod forest;
 mod model_file;
 mod native;
 mod onnx;
+mod onnxruntime;
 mod open;
 mod signature;
 mod tensor;
@@ -39,6 +40,7 @@ pub use model_file::{
     round_short,
 };
 pub use onnx::{Inspection, OnnxModel, inspect};
+pub use onnxruntime::{LIBRARY_VARIABLE, Provider, RuntimeOptions, onnx_runtime};
 pub use open::{Examination, Format, OpenOptions, examine, open};
 pub use signature::{FeatureKind, Field, Signature};
 pub use tensor::{Data, ElementType, MOST_DIMENSIONS, Shape, Tensor, TensorSpec};

@@ -4,7 +4,7 @@ use crate::batch::Input;
 use crate::boosters::{LightGbm, XgBoost};
 use crate::columns::Columns;
 use crate::engine::{About, Engine};
-use crate::{Data, ElementType, Error, OnnxModel, Tensor, TensorSpec};
+use crate::{Data, ElementType, Error, OnnxModel, OpenOptions, Tensor, TensorSpec};
 
 /// An ONNX graph.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ pub(crate) struct Boosted {
 }
 
 impl Boosted {
-    pub(crate) fn xgboost(bytes: &[u8], names: Option<&[String]>) -> Result<Self, Error> {
+    pub(crate) fn xgboost(bytes: &[u8], options: &OpenOptions) -> Result<Self, Error> {
         let model = XgBoost::load(bytes)?;
         let (outputs, size) = (model.outputs.clone(), model.bytes());
         let (features, own, classifier) =
@@ -81,12 +81,12 @@ impl Boosted {
             Booster::XgBoost(model),
             "xgboost",
             (features, &own, &words),
-            names,
+            options,
             (outputs, size, classifier),
         ))
     }
 
-    pub(crate) fn lightgbm(bytes: &[u8], names: Option<&[String]>) -> Result<Self, Error> {
+    pub(crate) fn lightgbm(bytes: &[u8], options: &OpenOptions) -> Result<Self, Error> {
         let model = LightGbm::load(bytes)?;
         let (outputs, size) = (model.outputs.clone(), model.bytes());
         let (features, own, classifier) =
@@ -96,7 +96,7 @@ impl Boosted {
             Booster::LightGbm(model),
             "lightgbm",
             (features, &own, &words),
-            names,
+            options,
             (outputs, size, classifier),
         ))
     }
@@ -105,14 +105,14 @@ impl Boosted {
         booster: Booster,
         name: &str,
         (features, own, words): (usize, &[String], &[Option<Vec<String>>]),
-        names: Option<&[String]>,
+        options: &OpenOptions,
         (outputs, bytes, classifier): (Vec<TensorSpec>, usize, bool),
     ) -> Self {
         let element = match &booster {
             Booster::XgBoost(_) => ElementType::Float32,
             Booster::LightGbm(_) => ElementType::Float64,
         };
-        let names = names.filter(|names| names.len() == features).unwrap_or(own);
+        let names = options.columns.as_deref().filter(|names| names.len() == features).unwrap_or(own);
         let matrix = names.is_empty();
         let inputs = if matrix {
             vec![TensorSpec::new("input", element, vec![None, Some(features)])]
@@ -128,6 +128,7 @@ impl Boosted {
         let about = About {
             inputs,
             outputs,
+            primary: usize::from(classifier && options.prefer_label),
             scores: classifier.then_some(2),
             bytes: bytes as u64,
             ..About::built_in(name)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::boosters::{LightGbm, XgBoost};
 use crate::engine::Engine;
 use crate::native::{Boosted, Graph};
+use crate::onnxruntime::{Provider, RuntimeModel, RuntimeOptions};
 use crate::{Error, inspect, load};
 
 /// The format of a model file.
@@ -57,6 +58,11 @@ impl Format {
 pub struct OpenOptions {
     /// The names of the columns, where the file does not say.
     pub columns: Option<Vec<String>>,
+    /// Whether a classifier of a boosting library answers its label in the first place, as the
+    /// interface that scikit-learn knows does, and not its probability.
+    pub prefer_label: bool,
+    /// How ONNX Runtime is used for what our own evaluator cannot run.
+    pub runtime: RuntimeOptions,
 }
 
 /// What is known of a model before it is run.
@@ -85,8 +91,12 @@ pub fn examine(bytes: &[u8]) -> Result<Examination, Error> {
         found.operators = inspection.operators;
         found.missing = inspection.missing;
     }
-    match open(bytes, &OpenOptions::default()) {
-        Ok(_) => Ok(found),
+    let ours = match format {
+        Format::Onnx => Graph::new(bytes, None).map(drop),
+        _ => open(bytes, &OpenOptions::default()).map(drop),
+    };
+    match ours {
+        Ok(()) => Ok(found),
         Err(error) if format == Format::Onnx => {
             found.engine = "onnxruntime";
             found.why = Some(error.to_string());
@@ -104,13 +114,29 @@ fn format_of(bytes: &[u8]) -> Result<Format, Error> {
     })
 }
 
-/// Loads a model with our own evaluator.
+/// Loads a model: with our own evaluator where it can run it, else with ONNX Runtime if its library is
+/// at hand. Another device than the processor is always that of ONNX Runtime.
 pub fn open(bytes: &[u8], options: &OpenOptions) -> Result<Arc<dyn Engine>, Error> {
-    let names = options.columns.as_deref();
     Ok(match format_of(bytes)? {
         Format::Gingham => load(bytes)?,
-        Format::Onnx => Arc::new(Graph::new(bytes, names)?),
-        Format::XgBoost => Arc::new(Boosted::xgboost(bytes, names)?),
-        Format::LightGbm => Arc::new(Boosted::lightgbm(bytes, names)?),
+        Format::Onnx => return graph(bytes, options),
+        Format::XgBoost => Arc::new(Boosted::xgboost(bytes, options)?),
+        Format::LightGbm => Arc::new(Boosted::lightgbm(bytes, options)?),
     })
+}
+
+fn graph(bytes: &[u8], options: &OpenOptions) -> Result<Arc<dyn Engine>, Error> {
+    let names = options.columns.as_deref();
+    if options.runtime.provider != Provider::Cpu {
+        return Ok(Arc::new(RuntimeModel::new(bytes, names, &options.runtime)?));
+    }
+    match Graph::new(bytes, names) {
+        Ok(graph) => Ok(Arc::new(graph)),
+        Err(Error::OperatorsMissing { .. } | Error::BadGraph { .. })
+            if options.runtime.library().is_some() =>
+        {
+            Ok(Arc::new(RuntimeModel::new(bytes, names, &options.runtime)?))
+        }
+        Err(error) => Err(error),
+    }
 }

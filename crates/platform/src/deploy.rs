@@ -59,6 +59,7 @@ impl Platform {
         if let Some(applied) = specs::find(&mut self.db.read().await?, &model).await? {
             self.follow_alias(&applied.spec).await?;
         }
+        self.follow_endpoints(Some(&model)).await?;
         Ok(moved)
     }
 
@@ -131,7 +132,7 @@ impl Platform {
         self.serve(&wanted.name, &wanted.alias, &version, &alias.reason, now).await
     }
 
-    async fn serve(
+    pub(crate) async fn serve(
         &self,
         deployment: &str,
         alias: &str,
@@ -147,23 +148,14 @@ impl Platform {
         if serves == Some((version.model.clone(), version.number)) {
             return Ok(());
         }
-        let not_servable = |reason: &str| Error::NotServable {
-            model: version.model.clone(),
-            version: version.number,
-            reason: reason.to_owned(),
-        };
-        let digest = version
-            .digest
-            .ok_or_else(|| not_servable("it has no model file of a kind that is served here"))?;
-        let engine = self.engine(digest).await?;
-        let features: Vec<Column> = engine
-            .signature()
+        let engine = ServedEngine::new(self.engine_of_version(version).await?);
+        let features: Vec<Column> = serving::Engine::signature(&engine)
             .inputs
             .iter()
             .map(|field| {
                 let kind = match field.kind {
-                    inference::FeatureKind::Number => ColumnType::Real,
-                    inference::FeatureKind::Category => ColumnType::Text,
+                    serving::FieldKind::Number => ColumnType::Real,
+                    serving::FieldKind::Category => ColumnType::Text,
                 };
                 Column::new(&field.name, kind)
             })
@@ -175,7 +167,7 @@ impl Platform {
                 model: version.model.clone(),
                 version: version.number,
                 alias: Some(alias.to_owned()),
-                engine: Arc::new(ServedEngine::new(engine)),
+                engine: Arc::new(engine),
                 warm_up: None,
                 settings: Settings::default(),
             })

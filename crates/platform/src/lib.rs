@@ -12,6 +12,7 @@ mod birth;
 mod collect;
 mod compare;
 mod deploy;
+mod engines;
 mod error;
 mod jobs;
 mod labels;
@@ -37,6 +38,7 @@ pub mod worker;
 
 pub use compare::{CompareOptions, Named, compare_rows};
 pub use deploy::DeploymentView;
+pub use engines::Endpoint;
 pub use error::Error;
 pub use labels::{LabelsTaken, NewLabel};
 pub use lineage::{Edge, Lineage, Node};

@@ -102,6 +102,7 @@ impl Platform {
             deploying: Mutex::new(()),
         });
         platform.restore_deployments().await?;
+        platform.follow_endpoints(None).await?;
         Ok(platform)
     }
 

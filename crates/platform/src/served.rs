@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use archive::{Archive, Cell, Prediction};
-use inference::{Batch, FeatureKind, Input};
+use inference::{Data, ElementType, Input, Tensor};
 use serving::{
     Column, Engine, EngineFailure, FieldKind, InputField, PredictionSink, ServedPrediction, Signature,
     SinkFailure, SinkFuture,
@@ -12,28 +12,52 @@ use serving::{
 /// An engine of `inference`, as serving takes it.
 #[derive(Debug)]
 pub(crate) struct ServedEngine {
-    engine: Arc<inference::TrainedModel>,
+    engine: Arc<dyn inference::Engine>,
     signature: Signature,
     platform: String,
 }
 
 impl ServedEngine {
-    pub(crate) fn new(engine: Arc<inference::TrainedModel>) -> Self {
-        let own = engine.signature();
-        let inputs = own
-            .inputs
+    pub(crate) fn new(engine: Arc<dyn inference::Engine>) -> Self {
+        let inputs = engine
+            .columns()
+            .fields
             .iter()
             .map(|field| InputField {
                 name: field.name.clone(),
-                kind: match field.kind {
-                    FeatureKind::Number => FieldKind::Number,
-                    FeatureKind::Category => FieldKind::Category,
+                kind: match field.element_type {
+                    ElementType::Text => FieldKind::Category,
+                    _ => FieldKind::Number,
                 },
                 required: field.required,
             })
             .collect();
-        let signature = Signature { inputs, output: own.output.name.clone() };
-        Self { platform: format!("gingham_{}", engine.name()), signature, engine }
+        let about = engine.about();
+        let output = about.outputs.get(about.primary).map(|output| output.name.clone()).unwrap_or_default();
+        let signature = Signature { inputs, output };
+        Self { platform: about.platform(), signature, engine }
+    }
+
+    /// One number a row: the prediction itself, or the place of a class among those of the model.
+    fn numbers(&self, outputs: &[Tensor], rows: usize) -> Result<Vec<f64>, EngineFailure> {
+        let about = self.engine.about();
+        let primary =
+            outputs.get(about.primary).ok_or_else(|| EngineFailure::internal("there is no output"))?;
+        if let Data::Text(labels) = primary.data() {
+            let classes =
+                about.scores.and_then(|scores| about.outputs.get(scores)).map(|scores| &scores.labels);
+            let place =
+                |label: &String| classes.and_then(|classes| classes.iter().position(|class| class == label));
+            return Ok(labels
+                .iter()
+                .map(|label| place(label).map_or(f64::NAN, |place| place as f64))
+                .collect());
+        }
+        let numbers = primary.to_numbers();
+        let width = numbers.len().checked_div(rows).unwrap_or(0);
+        // Of several numbers a row the last is archived: the probability of the last class.
+        let last = |row: &[f64]| row.last().copied().unwrap_or(f64::NAN);
+        Ok(if width > 1 { numbers.chunks_exact(width).map(last).collect() } else { numbers })
     }
 }
 
@@ -43,22 +67,16 @@ impl Engine for ServedEngine {
     }
 
     fn predict(&self, columns: &[Column]) -> Result<Vec<f64>, EngineFailure> {
-        let named = self
-            .signature
-            .inputs
+        let rows = columns.first().map_or(0, Column::len);
+        let inputs = columns
             .iter()
-            .zip(columns)
-            .map(|(field, column)| {
-                let input = match column {
-                    Column::Numbers(values) => Input::Numbers(values.clone()),
-                    Column::Words(words) => Input::Words(words.clone()),
-                };
-                (field.name.clone(), input)
+            .map(|column| match column {
+                Column::Numbers(values) => Input::Numbers(values.clone()),
+                Column::Words(words) => Input::Words(words.clone()),
             })
             .collect();
-        Batch::from_columns(self.engine.signature(), named)
-            .and_then(|batch| self.engine.predict(&batch))
-            .map_err(|error| EngineFailure::of(&error))
+        let outputs = self.engine.run_columns(inputs).map_err(|error| EngineFailure::of(&error))?;
+        self.numbers(&outputs, rows)
     }
 
     fn name(&self) -> &str {

@@ -43,6 +43,7 @@ pub fn routes() -> Routes {
         .and(data::routes())
         .and(content::routes())
         .and(deployments::routes())
+        .and(deployments::create_routes())
         .and(predictions::routes())
         .and(apply::routes())
         .and(overview::routes())

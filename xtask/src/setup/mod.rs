@@ -17,7 +17,14 @@ use crate::repository;
 
 pub use debian::{chromium, is_root, postgres};
 pub use interface::{build as ui, modules as ui_modules};
-pub use python::environment as python;
+pub use python::{environment as python, environment_of as python_of};
+
+/// A word that changes with the contents of these files, named relative to the root.
+pub fn fingerprint(files: &[&str]) -> Result<String> {
+    let named =
+        stamp::Stamp::of_files(std::path::PathBuf::new(), &repository::root()?, files.iter().copied())?;
+    Ok(named.hash().to_owned())
+}
 
 /// What stands in the way of a part of the suite.
 #[derive(Debug)]

@@ -14,22 +14,27 @@ const REQUIREMENTS: &str = "python/tests/requirements.txt";
 
 /// The interpreter of the environment; made when the requirements changed.
 pub fn environment() -> Result<PathBuf, Obstacle> {
+    environment_of(REQUIREMENTS)
+}
+
+/// The interpreter of an environment with the packages of a file, named relative to the root.
+pub fn environment_of(requirements: &'static str) -> Result<PathBuf, Obstacle> {
     let root = repository::root()?;
-    if !root.join(REQUIREMENTS).is_file() {
-        return Err(Obstacle::Missing(format!("there is no {REQUIREMENTS}")));
+    if !root.join(requirements).is_file() {
+        return Err(Obstacle::Missing(format!("there is no {requirements}")));
     }
     if process::find("python3").is_none() {
         return Err(Obstacle::missing("python3 is not installed"));
     }
-    Ok(make(&root)?)
+    Ok(make(&root, requirements)?)
 }
 
-fn make(root: &Path) -> Result<PathBuf> {
+fn make(root: &Path, requirements: &'static str) -> Result<PathBuf> {
     let parent = repository::cache_folder()?.join("python");
-    let named = Stamp::of_files(PathBuf::new(), root, [REQUIREMENTS])?;
+    let named = Stamp::of_files(PathBuf::new(), root, [requirements])?;
     let folder = parent.join(named.hash());
     let interpreter = folder.join("bin/python");
-    let stamp = Stamp::of_files(folder.join("complete"), root, [REQUIREMENTS])?;
+    let stamp = Stamp::of_files(folder.join("complete"), root, [requirements])?;
     if stamp.is_current() && interpreter.is_file() {
         return Ok(interpreter);
     }
@@ -38,7 +43,7 @@ fn make(root: &Path) -> Result<PathBuf> {
         std::fs::remove_dir_all(&folder).context("an unfinished environment cannot be removed")?;
     }
     std::fs::create_dir_all(&parent)?;
-    let requirements = root.join(REQUIREMENTS);
+    let requirements = root.join(requirements);
     if process::find("uv").is_some() {
         Program::new("uv").args(["venv", "--quiet"]).arg(folder.to_string_lossy()).run_or_fail()?;
         Program::new("uv")

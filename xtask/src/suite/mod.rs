@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every part of the test suite, a line each, nothing left out in silence.
 
 mod counts;
+mod engines;
 mod interface;
 mod outcome;
 mod python;
@@ -41,6 +42,12 @@ const PARTS: &[Part] = &[
         what: "MLflow's clients and recordings against `gingham up` on PostgreSQL",
         fast: false,
         run: python::mlflow_on_postgres,
+    },
+    Part {
+        name: "engines",
+        what: "models of other libraries, against those libraries",
+        fast: false,
+        run: |_| engines::run(),
     },
     Part { name: "demo", what: "the whole story, `gingham demo --once`", fast: false, run: story::demo },
     Part { name: "archive", what: "the demo's tables read by deltalake", fast: false, run: python::archive },

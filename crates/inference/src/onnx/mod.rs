@@ -5,6 +5,7 @@
 //! steps is limited.
 
 mod attributes;
+mod external;
 mod graph;
 mod ops;
 mod plan;
@@ -12,6 +13,7 @@ mod proto;
 mod tensors;
 
 pub(crate) use attributes::Attributes;
+pub(crate) use external::refuse_external_data;
 pub(crate) use plan::{Inputs, Kernel, Outputs};
 
 pub use graph::{Inspection, OnnxModel, inspect};

@@ -9,7 +9,8 @@ use crate::case::{self, Case, difference};
 /// The engine of a case, and its inputs in order.
 fn opened(case: &Case) -> Result<(Arc<dyn Engine>, Vec<Tensor>), String> {
     let columns = (case.inputs.len() > 1).then(|| case.inputs.iter().map(|(name, _)| name.clone()).collect());
-    let engine = open(&case.model, &OpenOptions { columns }).map_err(|error| error.to_string())?;
+    let engine = open(&case.model, &OpenOptions { columns, ..OpenOptions::default() })
+        .map_err(|error| error.to_string())?;
     let by_name =
         |name: &String| case.inputs.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor.clone());
     let wanted = &engine.about().inputs;

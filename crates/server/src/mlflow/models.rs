@@ -136,11 +136,12 @@ pub(super) async fn set_alias(State(app): State<App>, asked: Asked) -> Answer {
         expected: Expected::Anything,
         reason: "set through MLflow's API".to_owned(),
     };
-    let (actor, now) = (asked.actor, app.now());
+    let (actor, now, model) = (asked.actor, app.now(), change.model.clone());
     app.db()
         .write(move |tx| Box::pin(async move { registry::set_alias(tx, &change, &actor, now).await }))
         .await
         .map_err(|error| of_version(error, &of.0, of.1))?;
+    app.platform().follow_endpoints(Some(&model)).await.map_err(crate::problem::Problem::from)?;
     Ok(super::nothing())
 }
 

@@ -45,7 +45,12 @@ pub(super) async fn create(State(app): State<App>, store: Store, asked: Asked) -
         None => store.freeze(&source).await?,
     };
     let told = asked.text("model_id")?.map(str::to_owned);
+    let engine = match artifact {
+        Some(tree) => app.platform().engine_for(tree).await,
+        None => String::new(),
+    };
     let new = NewVersion {
+        engine,
         model: asked.required("name")?.to_owned(),
         source,
         storage_location,
