@@ -41,7 +41,7 @@ pub use model_file::{
 };
 pub use onnx::{Inspection, OnnxModel, inspect};
 pub use onnxruntime::{LIBRARY_VARIABLE, Provider, RuntimeOptions, onnx_runtime};
-pub use open::{Examination, Format, OpenOptions, examine, open};
+pub use open::{Examination, Format, OpenOptions, examine, open, open_in_runtime};
 pub use signature::{FeatureKind, Field, Signature};
 pub use tensor::{Data, ElementType, MOST_DIMENSIONS, Shape, Tensor, TensorSpec};
 pub use trained::{TrainedModel, engine_of, load};

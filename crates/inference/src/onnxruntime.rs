@@ -185,7 +185,9 @@ fn spec(outlet: &Outlet) -> Result<TensorSpec, Error> {
     {
         *first = None;
     }
-    Ok(TensorSpec::new(outlet.name(), element_type, lengths))
+    let spec = TensorSpec::new(outlet.name(), element_type, lengths);
+    spec.check()?;
+    Ok(spec)
 }
 
 fn element_type(kind: TensorElementType) -> Option<ElementType> {

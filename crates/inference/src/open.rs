@@ -140,3 +140,8 @@ fn graph(bytes: &[u8], options: &OpenOptions) -> Result<Arc<dyn Engine>, Error> 
         Err(error) => Err(error),
     }
 }
+
+/// Loads a graph in ONNX Runtime, even where our own evaluator could run it: to compare both.
+pub fn open_in_runtime(bytes: &[u8], options: &RuntimeOptions) -> Result<Arc<dyn Engine>, Error> {
+    Ok(Arc::new(RuntimeModel::new(bytes, None, options)?))
+}

@@ -5,6 +5,9 @@ use half::f16;
 /// The most dimensions a tensor may have.
 pub const MOST_DIMENSIONS: usize = 8;
 
+/// The most numbers that one input may have in a row.
+const MOST_COLUMNS: usize = 1_000_000;
+
 /// The type of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -78,7 +81,8 @@ impl Shape {
     pub fn new(lengths: &[usize]) -> Option<Self> {
         let mut shape = Self { lengths: [0; MOST_DIMENSIONS], rank: lengths.len() };
         shape.lengths.get_mut(..lengths.len())?.copy_from_slice(lengths);
-        lengths.iter().try_fold(1usize, |count, length| count.checked_mul(*length))?;
+        // A length of zero must not hide that the others are too large together.
+        lengths.iter().try_fold(1usize, |count, length| count.checked_mul((*length).max(1)))?;
         Some(shape)
     }
 
@@ -320,9 +324,20 @@ impl TensorSpec {
         Self { name: name.into(), element_type, shape, labels: Vec::new() }
     }
 
+    /// Refuses rows that are wider than a row can be.
+    pub(crate) fn check(&self) -> Result<(), crate::Error> {
+        match self.width() {
+            width if width > MOST_COLUMNS => {
+                Err(crate::Error::TooLarge { what: "columns", found: width, most: MOST_COLUMNS })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// How many columns each row has; one when the spec does not say.
     #[must_use]
     pub fn width(&self) -> usize {
-        self.shape.get(1..).unwrap_or_default().iter().map(|length| length.unwrap_or(1)).product()
+        let lengths = self.shape.get(1..).unwrap_or_default().iter();
+        lengths.fold(1usize, |width, length| width.saturating_mul(length.unwrap_or(1)))
     }
 }

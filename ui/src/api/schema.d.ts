@@ -202,7 +202,8 @@ export interface paths {
         /** The deployments, by name. */
         get: operations["list_deployments"];
         put?: never;
-        post?: never;
+        /** Makes an endpoint that follows an alias of a model. */
+        post: operations["create_deployment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1687,6 +1688,15 @@ export interface components {
              */
             version: number;
         };
+        /** @description A wish for an endpoint. */
+        NewDeploymentBody: {
+            /** @description The alias whose version answers; `champion` when absent. */
+            alias?: string | null;
+            /** @description The model, such as one that was registered through MLflow. */
+            model: string;
+            /** @description The name that requests use; the model's when absent. */
+            name?: string | null;
+        };
         /** @description A thing on the way. */
         NodeBody: {
             /** @description What is to be said about it. */
@@ -2772,6 +2782,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeploymentPage"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDeploymentBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentBody"];
                 };
             };
             /** @description a failure */

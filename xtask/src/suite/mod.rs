@@ -47,7 +47,7 @@ const PARTS: &[Part] = &[
         name: "engines",
         what: "models of other libraries, against those libraries",
         fast: false,
-        run: |_| engines::run(),
+        run: engines::run,
     },
     Part { name: "demo", what: "the whole story, `gingham demo --once`", fast: false, run: story::demo },
     Part { name: "archive", what: "the demo's tables read by deltalake", fast: false, run: python::archive },

@@ -45,6 +45,8 @@ pub fn clients(stage: &mut Stage) -> Result<Outcome> {
     let server = Server::start(&stage.folder()?.join("clients"))?;
     let mut program = pytest(python)?.arg("tests").env("GINGHAM_URL", server.url());
     program = program.env("GINGHAM_BINARY", repository::binary()?.to_string_lossy());
+    // They have libraries of their own: the part `engines` runs them.
+    program = program.arg("--ignore=tests/engines");
     for file in ON_THE_DEMO {
         program = program.arg(format!("--ignore={file}"));
     }
@@ -101,7 +103,7 @@ fn folder() -> Result<PathBuf> {
     Ok(repository::root()?.join("python"))
 }
 
-fn pytest(python: PathBuf) -> Result<Program> {
+pub(super) fn pytest(python: PathBuf) -> Result<Program> {
     Ok(Program::new(python)
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
         .folder(folder()?)

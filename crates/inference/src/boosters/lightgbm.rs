@@ -166,8 +166,11 @@ fn drafts(lines: &Lines<'_>, group: usize, place: &str) -> Result<Vec<Draft<f64>
     if leaves.len() != inner + 1 || [thresholds.len(), kinds.len(), left.len(), right.len()] != [inner; 4] {
         return Err(bad(LIBRARY, place, "its lists of nodes differ in length"));
     }
+    // Leaves are counted from -1 downwards.
     let child = |number: i64| {
-        usize::try_from(if number < 0 { inner as i64 - 1 - number } else { number }).unwrap_or(usize::MAX)
+        let leaf =
+            |number: i64| usize::try_from(!number).map_or(usize::MAX, |leaf| leaf.saturating_add(inner));
+        usize::try_from(number).unwrap_or_else(|_| leaf(number))
     };
     let mut drafts: Vec<Draft<f64>> = Vec::with_capacity(inner + leaves.len());
     for ((((feature, threshold), kind), left), right) in

@@ -186,7 +186,9 @@ fn read_inputs<'a>(
         let tensor = tensor.ok_or_else(|| bad(&here(), "it is no tensor"))?;
         let element_type = tensors::element_type(tensor.elem_type)
             .ok_or_else(|| bad(&here(), format!("elements of type {} are not known", tensor.elem_type)))?;
-        specs.push(TensorSpec::new(&input.name, element_type, open_shape(input.r#type.as_ref())));
+        let spec = TensorSpec::new(&input.name, element_type, open_shape(input.r#type.as_ref()));
+        spec.check()?;
+        specs.push(spec);
         let slot = new_slot(plan);
         plan.inputs.push(slot);
         names.places.insert(&input.name, Place::Slot { slot, last: false });

@@ -8,8 +8,11 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests fail by panicking"
 )]
 
 mod case;
+mod hostile;
 mod oracle;
+mod runtime;
