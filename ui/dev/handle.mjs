@@ -144,6 +144,7 @@ const ROUTES = [
   ["GET", /^\/pipeline-runs\/([^/]+)$/, ([id]) => pipelineRuns().find((run) => run.id === id)],
   ["GET", /^\/deployments$/, () => page([deployment])],
   ["GET", /^\/deployments\/([^/]+)$/, ([name]) => (name === "traffic" ? { ...deployment, endpoint: "/v2/models/traffic/infer", signature, history: [{ version: 4, at: before(14), reason: "alias champion moved" }, { version: 2, at: before(32), reason: "alias champion moved" }, { version: 1, at: before(41), reason: "created" }] } : undefined)],
+  ["GET", /^\/deployments\/([^/]+)\/traffic$/, ([name]) => (name === "traffic" ? { deployment: name, traffic: { canary: { version: 5, share: 0.1, sticky: "key" } }, summary: "canary: version 5 gets 10 %", branches: [{ variant: "primary", version: 4, share: 0.9, requests_total: 1210, errors_total: 0, p50_ms: 0.4, p99_ms: 2.1 }, { variant: "canary", version: 5, share: 0.1, requests_total: 131, errors_total: 1, p50_ms: 0.5, p99_ms: 2.9 }], history: [{ revision: 1, summary: "canary: version 5 gets 10 %", reason: "new features", actor: "ada", at: before(2) }] } : undefined)],
   ["GET", /^\/monitors\/([^/]+)$/, ([model]) => (model === "traffic" ? { model, spec, windows } : model === "deliveries" ? { model, spec, windows: [] } : undefined)],
   ["GET", /^\/monitors\/([^/]+)\/windows\/([^/]+)\/report$/, ([, from]) => report(from)],
   ["POST", /^\/monitors\/([^/]+)\/evaluate$/, () => ({ windows_evaluated: 0, alerts_opened: [], jobs: [], watermark: windows.at(-1).to })],

@@ -66,6 +66,10 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// Move an alias to a version.
     Promote(PromoteArguments),
+    /// Bring a version into a deployment: for all requests, for a share of them, or as a shadow.
+    Deploy(crate::commands::traffic::DeployArguments),
+    /// Show or change which version answers which requests.
+    Traffic(crate::commands::traffic::TrafficArguments),
     /// Ask a deployment for predictions.
     Predict(PredictArguments),
     /// Compute archived predictions again and say whether the same bits come out.
@@ -137,6 +141,12 @@ pub(crate) struct UpArguments {
     /// How much is logged: error, warn, info, debug or trace.
     #[arg(long, env = "GINGHAM_LOG", default_value = "info")]
     pub(crate) log: String,
+    /// Write a line to the log for each request.
+    #[arg(long, env = "GINGHAM_ACCESS_LOG")]
+    pub(crate) access_log: bool,
+    /// Send traces to this collector, over OTLP and HTTP, such as `http://127.0.0.1:4318`; none are sent otherwise.
+    #[arg(long, env = "GINGHAM_OTLP")]
+    pub(crate) otlp: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

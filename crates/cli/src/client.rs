@@ -119,6 +119,11 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Puts JSON in the place of what is there.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
     /// Sends bytes.
     pub(crate) async fn post_bytes(&self, path: &str, content_type: &str, body: Vec<u8>) -> Result<Value> {
         self.send(self.request(Method::POST, path).header("content-type", content_type).body(body)).await

@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod project;
 mod story;
+mod traces;
 
 use std::process::ExitCode;
 

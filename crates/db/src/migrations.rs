@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_09_governance",
     "20261122_10_platform",
     "20261122_23_metric_segments",
+    "20261122_32_traffic",
     "20261122_38_notices",
 ];
 

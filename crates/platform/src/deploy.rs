@@ -37,6 +37,9 @@ pub struct DeploymentView {
     pub signature: Option<Value>,
     /// Which versions answered, newest first, and why they changed; lists leave it out.
     pub history: Vec<Answered>,
+    /// Every version behind it with what was asked of it, the primary first.
+    #[serde(skip)]
+    pub branches: Vec<serving::Branch>,
 }
 
 impl Platform {
@@ -86,6 +89,7 @@ impl Platform {
 
     fn view_of(&self, deployment: Deployment, history: Vec<Answered>) -> DeploymentView {
         let described = self.serving.describe(&deployment.name).ok();
+        let branches = described.as_ref().map(|described| described.branches.clone()).unwrap_or_default();
         let stats = described.as_ref().map(|described| described.stats.clone()).unwrap_or_default();
         let signature =
             described.and_then(|described| serde_json::to_value(described.current.engine.signature()).ok());
@@ -98,6 +102,7 @@ impl Platform {
             latency_ms: stats.latency_ms,
             signature,
             history,
+            branches,
         }
     }
 
@@ -110,7 +115,7 @@ impl Platform {
             project: spec.project.clone(),
             model: spec.model.clone(),
             alias: Some(wanted.alias.clone()),
-            settings: Settings::default(),
+            settings: wanted.limits,
         };
         let now = self.clock.now();
         let put: Result<_, serving::Error> = self
@@ -129,49 +134,58 @@ impl Platform {
         };
         let version = registry::resolve(&mut read, &spec.model, &Pointer::Number(alias.version)).await?;
         drop(read);
-        self.serve(&wanted.name, &wanted.alias, &version, &alias.reason, now).await
+        let pointer = (wanted.alias.as_str(), alias.reason.as_str());
+        self.serve(&wanted.name, pointer, &version, wanted.limits, now).await?;
+        self.restore_traffic(&wanted.name).await
+    }
+
+    /// A loaded version as a deployment takes it. The archive knows its columns from then on.
+    pub(crate) async fn offer(
+        &self,
+        deployment: &str,
+        alias: Option<&str>,
+        version: &Version,
+        settings: Settings,
+    ) -> Result<Offer, Error> {
+        let engine = ServedEngine::new(self.engine_of_version(version).await?);
+        let inputs = &serving::Engine::signature(&engine).inputs;
+        let features: Vec<Column> = inputs
+            .iter()
+            .flat_map(|field| {
+                let kind = match field.kind {
+                    serving::FieldKind::Number => ColumnType::Real,
+                    serving::FieldKind::Category => ColumnType::Text,
+                };
+                field.element_names().map(move |name| Column::new(&name, kind)).collect::<Vec<_>>()
+            })
+            .collect();
+        self.archive.declare(&version.model, &features, ColumnType::Real).await?;
+        Ok(Offer {
+            deployment: deployment.to_owned(),
+            model: version.model.clone(),
+            version: version.number,
+            alias: alias.map(str::to_owned),
+            engine: Arc::new(engine),
+            warm_up: None,
+            settings,
+        })
     }
 
     pub(crate) async fn serve(
         &self,
         deployment: &str,
-        alias: &str,
+        (alias, reason): (&str, &str),
         version: &Version,
-        reason: &str,
+        settings: Settings,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let serves = self
-            .serving
-            .describe(deployment)
-            .ok()
-            .map(|described| (described.current.model.to_string(), described.current.version));
-        if serves == Some((version.model.clone(), version.number)) {
+        let serves = self.serving.describe(deployment).ok().map(|described| {
+            (described.current.model.to_string(), described.current.version, described.settings)
+        });
+        if serves == Some((version.model.clone(), version.number, settings)) {
             return Ok(());
         }
-        let engine = ServedEngine::new(self.engine_of_version(version).await?);
-        let features: Vec<Column> = serving::Engine::signature(&engine)
-            .inputs
-            .iter()
-            .map(|field| {
-                let kind = match field.kind {
-                    serving::FieldKind::Number => ColumnType::Real,
-                    serving::FieldKind::Category => ColumnType::Text,
-                };
-                Column::new(&field.name, kind)
-            })
-            .collect();
-        self.archive.declare(&version.model, &features, ColumnType::Real).await?;
-        self.serving
-            .deploy(Offer {
-                deployment: deployment.to_owned(),
-                model: version.model.clone(),
-                version: version.number,
-                alias: Some(alias.to_owned()),
-                engine: Arc::new(engine),
-                warm_up: None,
-                settings: Settings::default(),
-            })
-            .await?;
+        self.serving.deploy(self.offer(deployment, Some(alias), version, settings).await?).await?;
         tracing::info!(
             deployment.name = deployment,
             "`{deployment}` serves version {} of `{}`",
@@ -197,6 +211,10 @@ impl Platform {
         let applied = specs::all(&mut self.db.read().await?).await?;
         for applied in applied {
             let Some(wanted) = applied.spec.deployment.clone() else { continue };
+            let stored = store::find_deployment(&mut self.db.read().await?, &wanted.name).await?;
+            if stored.is_some_and(|stored| stored.state == store::State::Stopped) {
+                continue;
+            }
             if let Err(error) = self.follow_alias(&applied.spec).await {
                 tracing::error!(deployment.name = %wanted.name, %error, "`{}` cannot be served", wanted.name);
                 let (message, now) = (error.to_string(), self.clock.now());

@@ -86,6 +86,7 @@ impl Platform {
         }
         let spec = spec::parse(source)?;
         let (source, actor, now) = (source.clone(), actor.clone(), self.clock.now());
+        let followed = actor.clone();
         let written = spec.clone();
         self.db
             .write(move |tx| {
@@ -96,6 +97,7 @@ impl Platform {
             })
             .await?;
         self.follow_alias(&spec).await?;
+        self.apply_traffic(&spec, &followed).await?;
         Ok(plan)
     }
 }

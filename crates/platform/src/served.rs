@@ -30,11 +30,12 @@ impl ServedEngine {
                     _ => FieldKind::Number,
                 },
                 required: field.required,
+                width: 1,
             })
             .collect();
         let about = engine.about();
         let output = about.outputs.get(about.primary).map(|output| output.name.clone()).unwrap_or_default();
-        let signature = Signature { inputs, output };
+        let signature = Signature { inputs, output, more_outputs: Vec::new() };
         Self { platform: about.platform(), signature, engine }
     }
 

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::rows::{RowRange, columns_of, split_at, watched_column, with_target};
 use crate::specs::AppliedSpec;
+use crate::traffic::heard;
 use crate::train::TrainOrder;
 use crate::{Error, Platform, specs};
 
@@ -100,7 +101,8 @@ impl Platform {
         let due = due_windows(&spec, first, last.map(|window| window.to), watermark);
         let (Some(start), Some(end)) = (due.first(), due.last()) else { return Ok(seen) };
         // One window more, so that the end of a silence is seen.
-        let rows = self.archive.scored(model, start.from, end.to.plus(spec.window).max(watermark)).await?;
+        let rows =
+            heard(&self.archive.scored(model, start.from, end.to.plus(spec.window).max(watermark)).await?)?;
         let live = Live::of(&applied, rows)?;
         let mut previous = self.last_event_before(model, start.from).await?;
         for window in due {

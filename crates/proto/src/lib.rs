@@ -12,3 +12,9 @@ pub mod inference {
     )]
     tonic::include_proto!("inference");
 }
+
+/// Health as Kubernetes asks for it.
+pub mod health {
+    #![allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated")]
+    tonic::include_proto!("grpc.health.v1");
+}

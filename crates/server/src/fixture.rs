@@ -10,8 +10,16 @@ use crate::{App, Settings};
 pub(crate) struct Fixture {
     pub(crate) app: App,
     pub(crate) engine: &'static str,
+    platform: std::sync::Arc<Platform>,
     _database: TestDatabase,
     _folder: TempDir,
+}
+
+impl Fixture {
+    /// Another server over the same platform.
+    pub(crate) fn with_settings(&self, settings: Settings) -> App {
+        App::new(std::sync::Arc::clone(&self.platform), settings)
+    }
 }
 
 pub(crate) async fn app(database: TestDatabase) -> Fixture {
@@ -23,6 +31,6 @@ pub(crate) async fn app(database: TestDatabase) -> Fixture {
         worker: Worker { program: "false".into(), arguments: Vec::new() },
     };
     let platform = Platform::open(options).await.unwrap();
-    let app = App::new(platform, Settings::default());
-    Fixture { app, engine: database.engine, _database: database, _folder: folder }
+    let app = App::new(std::sync::Arc::clone(&platform), Settings::default());
+    Fixture { app, platform, engine: database.engine, _database: database, _folder: folder }
 }

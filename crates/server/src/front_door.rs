@@ -23,7 +23,7 @@ use crate::extract::Caller;
 use crate::problem::Problem;
 use crate::routes::{Decided, panicked};
 use crate::settings::LocalAccess;
-use crate::{credentials, guard, observe, router};
+use crate::{credentials, guard, observe, router, traces};
 
 /// Carries the request's id, from the client or from here, and back.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,7 +58,18 @@ pub(crate) async fn front_door(State(app): State<App>, request: Request, next: N
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let template = request.extensions().get::<MatchedPath>().map(|matched| matched.as_str().to_owned());
-    let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.path = %path);
+    let span = tracing::info_span!(
+        "request",
+        request.id = %id,
+        http.method = %method,
+        http.path = %path,
+        http.status = tracing::field::Empty,
+        otel.kind = "server"
+    );
+    if app.settings().traces {
+        traces::join(&span, request.headers());
+    }
+    let peer = request.extensions().get::<Connection>().map(|connection| connection.peer.ip());
 
     let work = async {
         let inner = AssertUnwindSafe(answer(&app, request, next)).catch_unwind().await;
@@ -72,7 +83,16 @@ pub(crate) async fn front_door(State(app): State<App>, request: Request, next: N
     let response = work.instrument(span.clone()).await;
     let duration = started.elapsed();
     observe::note_request(&method, template.as_deref(), response.status(), duration);
+    if app.settings().traces {
+        span.record("http.status", response.status().as_u16());
+    }
     let _entered = span.enter();
+    if app.settings().access_log {
+        let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+        let duration_ms = duration.as_secs_f64() * 1_000.0;
+        let status = response.status().as_u16();
+        tracing::info!(target: "access", peer, http.status = status, duration_ms, "{method} {path} {status}");
+    }
     tracing::debug!(
         http.status = response.status().as_u16(),
         duration_ms = duration.as_secs_f64() * 1_000.0,
@@ -99,7 +119,8 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
     }
 }
 
-async fn admit(app: &App, parts: &Parts) -> Result<Principal, Problem> {
+/// Who asks, by the same rules over HTTP and gRPC.
+pub(crate) async fn admit(app: &App, parts: &Parts) -> Result<Principal, Problem> {
     let connection = parts.extensions.get::<Connection>().copied();
     let on_loopback = connection.is_some_and(|connection| connection.listens_on_loopback());
     guard::check(app.settings(), on_loopback, &parts.method, &parts.uri, &parts.headers)?;

@@ -14,11 +14,13 @@ mod content;
 mod credentials;
 mod data;
 mod deployments;
+mod endpoint;
 mod events;
 pub mod extract;
 #[cfg(test)]
 mod fixture;
 mod front_door;
+mod grpc;
 mod guard;
 mod info;
 mod mlflow;
@@ -36,6 +38,7 @@ pub mod routes;
 mod runs;
 mod serve;
 mod settings;
+mod traces;
 mod ui;
 
 pub use app::App;

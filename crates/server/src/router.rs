@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::{
-    apply, content, data, deployments, events, front_door, info, mlflow, models, monitoring, oip, openapi,
-    overview, pipelines, predictions, runs, ui,
+    apply, content, data, deployments, endpoint, events, front_door, info, mlflow, models, monitoring, oip,
+    openapi, overview, pipelines, predictions, runs, ui,
 };
 
 /// How a protocol words a failure.
@@ -25,11 +25,22 @@ const PROTOCOLS: &[(&str, Render)] = &[
     ("/api/2.0/", mlflow::render_problem),
     ("/ajax-api/", mlflow::render_problem),
     ("/v2", oip::render_problem),
+    ("/v1/models", oip::render_problem),
 ];
 
 /// Paths under which nothing is the interface's: an unknown address there is a problem, not the start page.
-const NOT_THE_INTERFACE: &[&str] =
-    &["/api/", "/ajax-api/", "/v2/", "/mlflow/", "/health", "/ready", "/metrics", "/version"];
+const NOT_THE_INTERFACE: &[&str] = &[
+    "/api/",
+    "/ajax-api/",
+    "/v1/",
+    "/v2/",
+    "/serve/",
+    "/mlflow/",
+    "/health",
+    "/ready",
+    "/metrics",
+    "/version",
+];
 
 /// Every route with its rule.
 pub fn routes() -> Routes {
@@ -50,6 +61,7 @@ pub fn routes() -> Routes {
         .and(openapi::routes())
         .and(mlflow::routes())
         .and(oip::routes())
+        .and(endpoint::routes())
         .and(ui::routes())
 }
 

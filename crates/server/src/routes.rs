@@ -37,12 +37,20 @@ pub struct Rule {
     name_from: Option<&'static str>,
     body_limit_bytes: usize,
     deadline: Duration,
+    outlives_client: bool,
 }
 
 /// The rule of a route that does `action` to objects of `kind`.
 #[must_use]
 pub const fn may(action: Action, kind: ObjectKind) -> Rule {
-    Rule { action, kind, name_from: None, body_limit_bytes: BODY_LIMIT_BYTES, deadline: DEADLINE }
+    Rule {
+        action,
+        kind,
+        name_from: None,
+        body_limit_bytes: BODY_LIMIT_BYTES,
+        deadline: DEADLINE,
+        outlives_client: true,
+    }
 }
 
 impl Rule {
@@ -65,6 +73,13 @@ impl Rule {
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// The work stops when the client goes away, although the method is not a safe one.
+    #[must_use]
+    pub const fn cancelled_with_its_client(mut self) -> Self {
+        self.outlives_client = false;
         self
     }
 
@@ -228,7 +243,8 @@ async fn admit(rule: Rule, request: Request) -> Result<Request, Problem> {
     let (mut parts, body) = request.into_parts();
     let object = match rule.name_from {
         Some(parameter) => match path_parameter(&mut parts, parameter).await {
-            Some(name) => Object::named(rule.kind, name),
+            // KServe's first protocol writes `NAME:predict`; no name holds a colon.
+            Some(name) => Object::named(rule.kind, name.trim_end_matches(":predict")),
             None => Object::of(rule.kind),
         },
         None => Object::of(rule.kind),
@@ -266,7 +282,7 @@ async fn path_parameter(parts: &mut Parts, parameter: &str) -> Option<String> {
 
 /// Runs the handler within its deadline. What changes something runs to its end even if the client goes away.
 async fn run(rule: Rule, request: Request, next: Next) -> Response {
-    let safe = request.method().is_safe();
+    let safe = request.method().is_safe() || !rule.outlives_client;
     let work = next.run(request);
     let outcome = if safe {
         tokio::time::timeout(rule.deadline, work).await.map(Ok)

@@ -19,6 +19,7 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::front_door::Connection;
+use crate::grpc::{self, Grpc};
 use crate::observe;
 use crate::router::router;
 
@@ -49,6 +50,7 @@ async fn serve_router(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     observe::prometheus();
+    let grpc = Grpc::new(&app);
     let seats = Arc::new(Semaphore::new(app.settings().most_connections));
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
@@ -69,7 +71,8 @@ async fn serve_router(
                 }
             },
         };
-        let work = converse(&graceful, router.clone(), stream, Connection { peer, listener: address });
+        let connection = Connection { peer, listener: address };
+        let work = converse(&graceful, router.clone(), grpc.clone(), stream, connection);
         tokio::spawn(async move {
             work.await;
             drop(seat);
@@ -88,6 +91,7 @@ async fn serve_router(
 fn converse(
     graceful: &GracefulShutdown,
     router: Router,
+    grpc: Grpc,
     stream: TcpStream,
     connection: Connection,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -97,7 +101,14 @@ fn converse(
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request: Request = request.map(axum::body::Body::new);
             request.extensions_mut().insert(connection);
-            router.clone().oneshot(request)
+            let (router, grpc) = (router.clone(), grpc.clone());
+            async move {
+                if grpc::is_grpc(&request) {
+                    Ok(grpc.answer(request).await)
+                } else {
+                    router.oneshot(request).await
+                }
+            }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE);

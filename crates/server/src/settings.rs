@@ -15,6 +15,10 @@ pub struct Settings {
     pub data_folder: Option<String>,
     /// How long requests under way may take to finish once the server is told to stop.
     pub drain: Duration,
+    /// Whether each request is written to the log.
+    pub access_log: bool,
+    /// Whether requests join the traces that their headers name.
+    pub traces: bool,
     /// How many connections are open at most; further ones wait to be accepted.
     pub most_connections: usize,
 }
@@ -36,6 +40,8 @@ impl Default for Settings {
             local_access: LocalAccess::Trusted,
             data_folder: None,
             drain: Duration::from_secs(20),
+            access_log: false,
+            traces: false,
             most_connections: 4_096,
         }
     }

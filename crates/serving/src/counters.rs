@@ -60,6 +60,39 @@ pub(crate) struct Counters {
     shed: AtomicU64,
     unarchived: AtomicU64,
     latency: Histogram,
+    queue_ns: AtomicU64,
+    engine_ns: AtomicU64,
+    engine_calls: AtomicU64,
+    answered_ns: AtomicU64,
+    failed_ns: AtomicU64,
+    last_ms: AtomicU64,
+}
+
+/// Sums since the server started, as Triton's statistics tell them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// Requests answered.
+    pub answered: u64,
+    /// How long they took together, in nanoseconds.
+    pub answered_ns: u64,
+    /// Requests not answered, whoever was at fault.
+    pub failed: u64,
+    /// How long they took together, in nanoseconds.
+    pub failed_ns: u64,
+    /// How long requests waited for a place together, in nanoseconds.
+    pub queue_ns: u64,
+    /// Calls of the engine.
+    pub engine_calls: u64,
+    /// How long they took together, in nanoseconds.
+    pub engine_ns: u64,
+    /// Rows answered.
+    pub rows: u64,
+    /// When the last request ended, in milliseconds since 1970.
+    pub last_ms: u64,
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Counters {
@@ -69,6 +102,7 @@ impl Counters {
             Ending::Answered { rows } => {
                 self.rows.fetch_add(rows, Ordering::Relaxed);
                 self.latency.record(took);
+                self.answered_ns.fetch_add(nanos(took), Ordering::Relaxed);
                 return;
             }
             Ending::Refused => self.refused.fetch_add(1, Ordering::Relaxed),
@@ -76,6 +110,33 @@ impl Counters {
             Ending::Failed => 0,
         };
         self.errors.fetch_add(1, Ordering::Relaxed);
+        self.failed_ns.fetch_add(nanos(took), Ordering::Relaxed);
+    }
+
+    pub(crate) fn spent(&self, queue: Duration, engine: Duration) {
+        self.queue_ns.fetch_add(nanos(queue), Ordering::Relaxed);
+        self.engine_ns.fetch_add(nanos(engine), Ordering::Relaxed);
+        self.engine_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn at(&self, millis: u64) {
+        self.last_ms.store(millis, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sums(&self) -> Sums {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let failed = read(&self.errors);
+        Sums {
+            answered: read(&self.requests).saturating_sub(failed),
+            answered_ns: read(&self.answered_ns),
+            failed,
+            failed_ns: read(&self.failed_ns),
+            queue_ns: read(&self.queue_ns),
+            engine_calls: read(&self.engine_calls),
+            engine_ns: read(&self.engine_ns),
+            rows: read(&self.rows),
+            last_ms: read(&self.last_ms),
+        }
     }
 
     pub(crate) fn unarchived(&self, rows: u64) {

@@ -1,5 +1,6 @@
 //! One deployment: the version that answers now, its limits, and how it makes way for the next.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use base::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::batcher::{self, Batcher};
 use crate::counters::{Counters, Ending};
-use crate::engine::{Column, Engine};
+use crate::engine::{Column, Cost, Engine, EngineFailure, Signature};
 use crate::limiter::Limiter;
+use crate::routing::{Choice, Routing};
 
 /// What happens to predictions before they are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,6 +28,40 @@ pub enum Archiving {
     Off,
 }
 
+/// Whether requests that come together are computed together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Batching {
+    /// Only for models that are not cheap: for others a wait would cost more than it saves.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+    /// Always.
+    On {
+        /// What a request may take with its wait, in milliseconds.
+        latency_target_ms: u64,
+        /// Rows of one batch.
+        most_rows: usize,
+    },
+}
+
+impl Batching {
+    fn limits(self, cost: Cost) -> Option<batcher::Limits> {
+        let (latency_target_ms, most_rows) = match self {
+            Self::Off => return None,
+            Self::Auto if cost == Cost::Cheap => return None,
+            Self::Auto => (50, 256),
+            Self::On { latency_target_ms, most_rows } => (latency_target_ms, most_rows),
+        };
+        Some(batcher::Limits {
+            most_rows: most_rows.clamp(1, 65_536),
+            latency_target: Duration::from_millis(latency_target_ms.clamp(1, 60_000)),
+            parallel: std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 8),
+        })
+    }
+}
+
 /// The limits of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +74,10 @@ pub struct Settings {
     pub queue_timeout_ms: u64,
     /// Rows of one request.
     pub request_rows: usize,
+    /// How long a model that is not cheap may take, in milliseconds; a fallback may set a shorter limit.
+    pub answer_timeout_ms: u64,
+    /// Whether requests that come together are computed together.
+    pub batching: Batching,
     /// What happens to predictions.
     pub archive: Archiving,
 }
@@ -48,6 +89,8 @@ impl Default for Settings {
             queued_requests: 1_024,
             queue_timeout_ms: 5_000,
             request_rows: 10_000,
+            answer_timeout_ms: 20_000,
+            batching: Batching::Auto,
             archive: Archiving::Required,
         }
     }
@@ -87,6 +130,9 @@ pub struct Loaded {
     pub since: Timestamp,
     pub(crate) feature_names: Arc<[String]>,
     pub(crate) counters: Counters,
+    pub(crate) batcher: Option<Arc<Batcher>>,
+    /// Requests that it is answering.
+    pub(crate) in_flight: AtomicUsize,
     told: OnceLock<Told>,
 }
 
@@ -98,6 +144,8 @@ struct Told {
     failed: metrics::Counter,
     rows: metrics::Counter,
     latency: metrics::Histogram,
+    queue: metrics::Histogram,
+    engine: metrics::Histogram,
 }
 
 impl std::fmt::Debug for Told {
@@ -128,6 +176,12 @@ impl Told {
             latency: metrics::histogram!(
                 "gingham_inference_seconds", "deployment" => name.clone(), "version" => version.clone()
             ),
+            queue: metrics::histogram!(
+                "gingham_inference_queue_seconds", "deployment" => name.clone(), "version" => version.clone()
+            ),
+            engine: metrics::histogram!(
+                "gingham_inference_engine_seconds", "deployment" => name.clone(), "version" => version.clone()
+            ),
         }
     }
 }
@@ -138,18 +192,44 @@ impl Loaded {
             model: offer.model.as_str().into(),
             version: offer.version,
             alias: offer.alias.clone(),
-            feature_names: offer.engine.signature().inputs.iter().map(|field| field.name.clone()).collect(),
+            feature_names: offer
+                .engine
+                .signature()
+                .inputs
+                .iter()
+                .flat_map(crate::InputField::element_names)
+                .collect(),
+            batcher: offer.settings.batching.limits(offer.engine.cost()).map(|limits| {
+                Arc::new(Batcher::new(Arc::clone(&offer.engine), limits, &offer.deployment, offer.version))
+            }),
             engine: Arc::clone(&offer.engine),
             since,
+            in_flight: AtomicUsize::new(0),
             counters: Counters::default(),
+            told: OnceLock::new(),
+        }
+    }
+
+    /// What steps in with a fixed value: no version of the model, so its number is 0.
+    pub(crate) fn constant(&self, value: f64) -> Self {
+        let signature = Signature { more_outputs: Vec::new(), ..self.engine.signature().clone() };
+        Self {
+            model: Arc::clone(&self.model),
+            version: 0,
+            alias: None,
+            feature_names: Arc::clone(&self.feature_names),
+            engine: Arc::new(Constant { signature, value }),
+            since: self.since,
+            in_flight: AtomicUsize::new(0),
+            counters: Counters::default(),
+            batcher: None,
             told: OnceLock::new(),
         }
     }
 
     pub(crate) fn ended(&self, deployment: &str, ending: Ending, took: Duration) {
         self.counters.ended(ending, took);
-        // Not before the first request: what collects metrics is set up after deployments are restored.
-        let told = self.told.get_or_init(|| Told::of(deployment, self.version));
+        let told = self.told(deployment);
         match ending {
             Ending::Answered { rows } => {
                 told.answered.increment(1);
@@ -161,13 +241,48 @@ impl Loaded {
             Ending::Failed => told.failed.increment(1),
         }
     }
+
+    /// How long a request waited for its place, and how long its engine computed.
+    pub(crate) fn spent(&self, deployment: &str, queue: Duration, engine: Duration) {
+        self.counters.spent(queue, engine);
+        let told = self.told(deployment);
+        told.queue.record(queue.as_secs_f64());
+        told.engine.record(engine.as_secs_f64());
+    }
+
+    /// Not before the first request: what collects metrics is set up after deployments are restored.
+    fn told(&self, deployment: &str) -> &Told {
+        self.told.get_or_init(|| Told::of(deployment, self.version))
+    }
+}
+
+/// Answers each row with the same value.
+#[derive(Debug)]
+struct Constant {
+    signature: Signature,
+    value: f64,
+}
+
+impl Engine for Constant {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn predict(&self, columns: &[Column]) -> Result<Vec<f64>, EngineFailure> {
+        let width = self.signature.inputs.first().map_or(1, |field| field.width.max(1) as usize);
+        Ok(vec![self.value; columns.first().map_or(0, |column| column.len() / width)])
+    }
+
+    fn name(&self) -> &str {
+        "constant"
+    }
 }
 
 /// A deployment in the table.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) name: Arc<str>,
-    current: ArcSwap<Loaded>,
+    routing: ArcSwap<Routing>,
     working: ArcSwap<Working>,
     /// All versions together.
     pub(crate) counters: Counters,
@@ -204,7 +319,7 @@ impl Slot {
     pub(crate) fn new(name: &str, first: Arc<Loaded>, settings: Settings) -> Self {
         Self {
             name: name.into(),
-            current: ArcSwap::new(first),
+            routing: ArcSwap::from_pointee(Routing::only(first)),
             working: ArcSwap::from_pointee(Working::of(settings)),
             counters: Counters::default(),
             idle: Arc::new(Notify::new()),
@@ -212,16 +327,21 @@ impl Slot {
     }
 
     pub(crate) fn current(&self) -> Arc<Loaded> {
-        self.current.load_full()
+        Arc::clone(&self.routing.load().primary)
+    }
+
+    pub(crate) fn routing(&self) -> Arc<Routing> {
+        self.routing.load_full()
     }
 
     pub(crate) fn working(&self) -> Arc<Working> {
         self.working.load_full()
     }
 
-    /// Begins a request: it keeps the version that is current now.
-    pub(crate) fn begin(&self) -> InFlight {
-        InFlight { loaded: Some(self.current.load_full()), idle: Arc::clone(&self.idle) }
+    /// A request's hold on the versions that may answer it, as they are now.
+    pub(crate) fn hold(&self, choice: Choice) -> InFlight {
+        choice.loaded.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight { choice: Some(choice), idle: Arc::clone(&self.idle) }
     }
 
     /// Puts the next version in place; requests that began before keep the one they have.
@@ -229,27 +349,38 @@ impl Slot {
         if self.working.load().settings != settings {
             self.working.store(Arc::new(Working::of(settings)));
         }
-        Draining { loaded: self.current.swap(next), idle: Arc::clone(&self.idle) }
+        let before = self.routing.load_full();
+        let after = Arc::new(before.with_primary(next));
+        drop(self.routing.swap(after));
+        Draining { loaded: Arc::clone(&before.primary), idle: Arc::clone(&self.idle) }
+    }
+
+    /// Puts other branches beside the primary.
+    pub(crate) fn reroute(&self, routing: Routing) {
+        drop(self.routing.swap(Arc::new(routing)));
+        self.idle.notify_waiters();
     }
 }
 
-/// A request's hold on its version.
+/// A request's hold on its versions.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    loaded: Option<Arc<Loaded>>,
+    choice: Option<Choice>,
     idle: Arc<Notify>,
 }
 
 impl InFlight {
-    pub(crate) fn version(&self) -> Option<&Arc<Loaded>> {
-        self.loaded.as_ref()
+    pub(crate) fn choice(&self) -> Option<&Choice> {
+        self.choice.as_ref()
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         // The hold goes first, so that whoever is woken counts without it.
-        drop(self.loaded.take());
+        if let Some(choice) = self.choice.take() {
+            choice.loaded.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
         self.idle.notify_waiters();
     }
 }
@@ -271,7 +402,7 @@ impl Draining {
     /// How many requests it still answers.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        Arc::strong_count(&self.loaded).saturating_sub(1)
+        self.loaded.in_flight.load(Ordering::Relaxed)
     }
 
     /// Waits until its last request is answered; false when that took longer than `at_most`.
@@ -279,7 +410,8 @@ impl Draining {
         let all_gone = async {
             loop {
                 let woken = self.idle.notified();
-                if self.in_flight() == 0 {
+                // Whoever has just found it in the table holds it and is not counted yet.
+                if Arc::strong_count(&self.loaded) <= 1 {
                     return;
                 }
                 woken.await;

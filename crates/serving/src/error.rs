@@ -22,8 +22,8 @@ pub enum Error {
         name: String,
         /// The version asked for.
         version: String,
-        /// The version it serves.
-        current: i64,
+        /// The versions it serves.
+        current: Vec<i64>,
     },
     /// The body is no request of the protocol.
     #[error("the request does not fit the protocol: {problem}")]
@@ -134,7 +134,10 @@ impl Failure for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::DeploymentNotFound { nearest: Some(near), .. } => Some(format!("did you mean `{near}`?")),
-            Self::VersionNotServed { current, .. } => Some(format!("it serves version {current}")),
+            Self::VersionNotServed { current, .. } => {
+                let current: Vec<String> = current.iter().map(i64::to_string).collect();
+                Some(format!("it serves version {}", current.join(" and ")))
+            }
             Self::BadField { hint, .. } => hint.clone(),
             Self::TooManyRows { .. } => Some("send the rows in several requests".into()),
             Self::Busy { .. } => Some("try again in a moment".into()),

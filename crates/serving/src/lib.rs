@@ -7,6 +7,8 @@
 //! | [`Engine`] | what this room needs of a model; joined to an inference engine by the platform |
 //! | [`PredictionSink`] | where predictions go; joined to the archive by the platform |
 //! | [`Serving`] | the table of deployments: routing, swaps, limits, counters |
+//! | [`Traffic`] | which version answers which requests: canary, shadow, fallback, and when one is taken back |
+//! | `batcher` | requests that come together are computed together |
 //! | [`store`] | deployments and their history in the database |
 //!
 //! A request is answered by exactly one version, the one that was current when it began. A new version answers
@@ -17,26 +19,43 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+pub mod abtest;
+mod batcher;
 mod counters;
 mod deployment;
 mod engine;
 mod error;
 mod histogram;
+mod infer;
 mod limiter;
 pub mod oip;
+mod outputs;
+mod predict;
+mod record;
+mod routing;
 mod rows;
 mod serving;
+mod shadow;
 mod sink;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod traffic;
+pub mod traffic_store;
+mod window;
 
-pub use counters::{LatencyMs, Stats};
-pub use deployment::{Archiving, Draining, Loaded, Offer, Settings};
-pub use engine::{Column, Engine, EngineFailure, FieldKind, InputField, Signature};
+pub use counters::{LatencyMs, Stats, Sums};
+pub use deployment::{Archiving, Batching, Draining, Loaded, Offer, Settings};
+pub use engine::{
+    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, Output, OutputKind, Signature, Values,
+};
 pub use error::Error;
-pub use serving::{Described, Inference, Serving, Swap};
+pub use infer::Inference;
+pub use routing::{Route, Variant};
+pub use serving::{Beside, Branch, Described, Serving, Swap};
+pub use shadow::Comparison;
 pub use sink::{Cell, PredictionSink, ServedPrediction, SinkFailure, SinkFuture};
+pub use traffic::{Canary, Fallback, Loss, Rollback, Shadow, Sticky, Target, TestRule, Traffic, place};
 
 /// What the functions of this room answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,11 +1,13 @@
 //! Whether a request fits a signature; what does not fit is named by its field.
 
+use std::collections::HashSet;
+
 use base::Timestamp;
 use base::names::nearest;
 use serde_json::Value;
 
 use crate::engine::{Column, FieldKind, InputField, Signature};
-use crate::oip::{Data, Datatype, ENTITY, EVENT_TIME, InferRequest, RequestInput, Scalar};
+use crate::oip::{Data, Datatype, ENTITY, EVENT_TIME, FEATURES, InferRequest, RequestInput, Scalar, raw};
 use crate::{Error, Result};
 
 /// A request as rows that fit the signature.
@@ -21,9 +23,45 @@ pub(crate) struct Rows {
     pub(crate) entities: Vec<Option<String>>,
 }
 
-/// Fits a request to a signature. Takes the texts out of the request.
-pub(crate) fn fit(signature: &Signature, request: &mut InferRequest, most_rows: usize) -> Result<Rows> {
-    let rows = row_count(&request.inputs, most_rows)?;
+impl Rows {
+    /// The same rows for the signature of another version, by the names of the inputs. Fails with the name of an
+    /// input that this version needs and the rows do not have.
+    pub(crate) fn fitted(&self, from: &Signature, to: &Signature) -> Result<Self, String> {
+        let column = |field: &InputField| {
+            let position = from.inputs.iter().position(|known| known.name == field.name);
+            let known = position.and_then(|at| from.inputs.get(at).zip(self.columns.get(at)));
+            match known {
+                Some((known, column)) if known.kind == field.kind && known.width == field.width => {
+                    Ok(column.clone())
+                }
+                _ if field.required => Err(field.name.clone()),
+                _ => Ok(Column::missing(field, self.rows)),
+            }
+        };
+        Ok(Self {
+            columns: to.inputs.iter().map(column).collect::<Result<_, _>>()?,
+            rows: self.rows,
+            event_times: self.event_times.clone(),
+            entities: self.entities.clone(),
+        })
+    }
+}
+
+/// Fits a request to a signature; inputs in `known` that the signature lacks are passed over. Takes the texts out of
+/// the request.
+pub(crate) fn fit(
+    signature: &Signature,
+    request: &mut InferRequest,
+    most_rows: usize,
+    known: &HashSet<String>,
+) -> Result<Rows> {
+    let position = |name: &str| signature.inputs.iter().position(|field| field.name == name);
+    let width = |input: &RequestInput| match position(&input.name) {
+        Some(at) => signature.inputs.get(at).map_or(1, |field| field.width.max(1) as usize),
+        None if input.name == FEATURES => elements_in_a_row(signature),
+        None => 1,
+    };
+    let rows = row_count(&request.inputs, most_rows, width)?;
     let mut places: Vec<Option<Column>> = signature.inputs.iter().map(|_| None).collect();
     let mut event_times = match request.parameters.get(EVENT_TIME) {
         Some(value) => vec![Some(time_parameter(value)?); rows],
@@ -34,20 +72,38 @@ pub(crate) fn fit(signature: &Signature, request: &mut InferRequest, most_rows: 
         None => vec![None; rows],
     };
     for input in &mut request.inputs {
-        let data = elements(input, rows)?;
-        let position = signature.inputs.iter().position(|field| field.name == input.name);
-        if input.name == EVENT_TIME {
-            fill(&mut event_times, times(input, &data)?);
-        } else if input.name == ENTITY {
-            fill(&mut entities, texts(input, &data)?);
-        } else if position.is_none() {
+        let at = position(&input.name);
+        if at.is_none() && input.name == FEATURES {
+            let columns = spread(signature, input, rows)?;
+            for (place, column) in places.iter_mut().zip(columns) {
+                if place.replace(column).is_some() {
+                    return Err(Error::field(FEATURES, "field_repeated", "an input is given twice"));
+                }
+            }
+            continue;
+        }
+        let special = input.name == EVENT_TIME || input.name == ENTITY;
+        if at.is_none() && !special {
+            if known.contains(&input.name) {
+                continue;
+            }
             return Err(unknown(signature, input));
         }
-        let Some((field, place)) = position.and_then(|at| signature.inputs.get(at).zip(places.get_mut(at)))
-        else {
-            continue;
-        };
-        if place.replace(column(field, input, data)?).is_some() {
+        let field = at.and_then(|at| signature.inputs.get(at).zip(places.get_mut(at)));
+        let width = field.as_ref().map_or(1, |(field, _)| field.width.max(1) as usize);
+        if special {
+            let data = Data { values: scalars(input, rows)?, nesting: Vec::new() };
+            if input.name == EVENT_TIME {
+                fill(&mut event_times, times(input, &data)?);
+            } else {
+                fill(&mut entities, texts(input, &data)?);
+            }
+            if field.is_some() {
+                input.data = Some(data);
+            }
+        }
+        let Some((field, place)) = field else { continue };
+        if place.replace(column(field, input, rows * width)?).is_some() {
             return Err(Error::field(&input.name, "field_repeated", "it is given twice"));
         }
     }
@@ -59,12 +115,38 @@ pub(crate) fn fit(signature: &Signature, request: &mut InferRequest, most_rows: 
             code: "field_missing",
             hint: Some("`GET /v2/models/NAME` lists what the model takes".into()),
         }),
-        None => Ok(match field.kind {
-            FieldKind::Number => Column::Numbers(vec![f64::NAN; rows]),
-            FieldKind::Category => Column::Words(vec![None; rows]),
-        }),
+        None => Ok(Column::missing(field, rows)),
     });
     Ok(Rows { columns: columns.collect::<Result<_>>()?, rows, event_times, entities })
+}
+
+fn elements_in_a_row(signature: &Signature) -> usize {
+    signature.inputs.iter().map(|field| field.width.max(1) as usize).sum()
+}
+
+/// One tensor that holds all inputs, cut into them.
+fn spread(signature: &Signature, input: &mut RequestInput, rows: usize) -> Result<Vec<Column>> {
+    if let Some(word) = signature.inputs.iter().find(|field| field.kind != FieldKind::Number) {
+        let problem = format!("`{}` takes words; a tensor of all inputs needs numbers only", word.name);
+        return Err(Error::field(FEATURES, "field_type", problem));
+    }
+    let wide = elements_in_a_row(signature);
+    let all = numbers(input, rows * wide)?;
+    let mut from = 0;
+    let columns = signature.inputs.iter().map(|field| {
+        let width = field.width.max(1) as usize;
+        let mut values = Vec::with_capacity(rows * width);
+        for row in all.chunks(wide) {
+            values.extend_from_slice(row.get(from..from + width).unwrap_or_default());
+        }
+        from += width;
+        let missing = values.iter().position(|value| value.is_nan());
+        match missing {
+            Some(at) if field.required => Err(no_value(&field.name, at / width)),
+            _ => Ok(Column::Numbers(values)),
+        }
+    });
+    columns.collect()
 }
 
 fn unknown(signature: &Signature, input: &RequestInput) -> Error {
@@ -74,7 +156,7 @@ fn unknown(signature: &Signature, input: &RequestInput) -> Error {
         None => format!("the model takes {}", names.join(", ")),
     };
     Error::BadField {
-        field: input.name.clone(),
+        field: input.name.chars().take(100).collect(),
         problem: "the model has no input of that name".into(),
         code: "field_unknown",
         hint: Some(hint),
@@ -82,16 +164,23 @@ fn unknown(signature: &Signature, input: &RequestInput) -> Error {
 }
 
 /// How many rows all inputs have.
-fn row_count(inputs: &[RequestInput], most_rows: usize) -> Result<usize> {
+fn row_count(
+    inputs: &[RequestInput],
+    most_rows: usize,
+    width: impl Fn(&RequestInput) -> usize,
+) -> Result<usize> {
     let mut found: Option<usize> = None;
     for input in inputs {
+        let width = width(input);
+        let fits = |second: i64| usize::try_from(second).is_ok_and(|second| second == width);
         let rows = match input.shape.as_slice() {
-            [rows] | [rows, 1] => usize::try_from(*rows).ok().filter(|rows| *rows > 0),
+            [rows] if width == 1 => usize::try_from(*rows).ok().filter(|rows| *rows > 0),
+            [rows, second] if fits(*second) => usize::try_from(*rows).ok().filter(|rows| *rows > 0),
             _ => None,
         };
         let Some(rows) = rows else {
-            let problem =
-                format!("the shape {:?} is not `[n]` or `[n, 1]` for n rows, at least one", input.shape);
+            let wanted = if width == 1 { "`[n]` or `[n, 1]`".to_owned() } else { format!("`[n, {width}]`") };
+            let problem = format!("the shape {:?} is not {wanted} for n rows, at least one", input.shape);
             return Err(Error::field(&input.name, "shape_invalid", problem));
         };
         if rows > most_rows {
@@ -106,30 +195,66 @@ fn row_count(inputs: &[RequestInput], most_rows: usize) -> Result<usize> {
     found.ok_or_else(|| Error::field("inputs", "field_missing", "there is no input"))
 }
 
-/// The elements of an input, as many as its shape says.
-fn elements(input: &mut RequestInput, rows: usize) -> Result<Data> {
+/// The elements of an input as JSON gave them, as many as its shape says.
+fn elements(input: &mut RequestInput, count: usize) -> Result<Vec<Scalar>> {
     let wrong = |problem: String| Err(Error::field(&input.name, "shape_invalid", problem));
-    if input.parameters.contains_key("binary_data_size") {
-        return Err(Error::field(
-            &input.name,
-            "field_type",
-            "binary tensors are not offered here; send `data`",
-        ));
-    }
-    if input.datatype == Datatype::Fp16 {
-        return Err(Error::field(&input.name, "field_type", "FP16 has no form in JSON; send FP32"));
+    if matches!(input.datatype, Datatype::Fp16 | Datatype::Bf16) {
+        let problem = format!("{} has no form in JSON; send FP32, or binary data", input.datatype.word());
+        return Err(Error::field(&input.name, "field_type", problem));
     }
     let Some(data) = input.data.take() else {
         return Err(Error::field(&input.name, "field_missing", "it has no `data`"));
     };
-    if data.values.len() != rows {
-        return wrong(format!("its shape says {rows} elements, its data has {}", data.values.len()));
+    if data.values.len() != count {
+        return wrong(format!("its shape says {count} elements, its data has {}", data.values.len()));
     }
     let nested: Vec<usize> = input.shape.iter().filter_map(|length| usize::try_from(*length).ok()).collect();
     if data.nesting.len() > 1 && data.nesting != nested {
         return wrong(format!("its data is nested as {:?}, its shape is {nested:?}", data.nesting));
     }
-    Ok(data)
+    Ok(data.values)
+}
+
+fn bad_bytes(input: &RequestInput) -> impl Fn(String) -> Error + use<> {
+    let name = input.name.clone();
+    move |problem| Error::field(&name, "shape_invalid", problem)
+}
+
+/// The elements of an input one by one, wherever they come from.
+fn scalars(input: &mut RequestInput, count: usize) -> Result<Vec<Scalar>> {
+    match &input.raw {
+        Some(bytes) => raw::scalars(input.datatype, bytes, count).map_err(bad_bytes(input)),
+        None => elements(input, count),
+    }
+}
+
+/// The elements of an input as numbers.
+fn numbers(input: &mut RequestInput, count: usize) -> Result<Vec<f64>> {
+    if input.datatype == Datatype::Bytes {
+        let problem = "the model takes numbers (FP64), BYTES were sent";
+        return Err(Error::field(&input.name, "field_type", problem));
+    }
+    if let Some(bytes) = &input.raw {
+        let values = raw::numbers(input.datatype, bytes, count).map_err(bad_bytes(input))?;
+        return match values.iter().position(|value| value.is_infinite()) {
+            Some(row) => Err(unfit(input, row, "infinite")),
+            None => Ok(values),
+        };
+    }
+    let values = elements(input, count)?;
+    values.iter().enumerate().map(|(row, value)| number(input, input.datatype, row, value)).collect()
+}
+
+/// The elements of an input as words.
+fn words(input: &mut RequestInput, count: usize) -> Result<Vec<Option<String>>> {
+    if input.datatype != Datatype::Bytes {
+        let problem = format!("the model takes words (BYTES), {} was sent", input.datatype.word());
+        return Err(Error::field(&input.name, "field_type", problem));
+    }
+    if let Some(bytes) = &input.raw {
+        return raw::words(bytes, count).map_err(bad_bytes(input));
+    }
+    elements(input, count)?.into_iter().enumerate().map(|(row, value)| word(input, row, value)).collect()
 }
 
 fn fill<T>(values: &mut [Option<T>], given: Vec<Option<T>>) {
@@ -141,43 +266,31 @@ fn fill<T>(values: &mut [Option<T>], given: Vec<Option<T>>) {
 }
 
 /// The column of a field.
-fn column(field: &InputField, input: &RequestInput, data: Data) -> Result<Column> {
-    let column = match (field.kind, input.datatype) {
-        (FieldKind::Number, Datatype::Bytes) => {
-            return Err(Error::field(
-                &input.name,
-                "field_type",
-                "the model takes numbers (FP64), BYTES were sent",
-            ));
+fn column(field: &InputField, input: &mut RequestInput, count: usize) -> Result<Column> {
+    let (column, missing) = match field.kind {
+        FieldKind::Number => {
+            let values = numbers(input, count)?;
+            let missing = values.iter().position(|value| value.is_nan());
+            (Column::Numbers(values), missing)
         }
-        (FieldKind::Number, datatype) => {
-            let numbers =
-                data.values.iter().enumerate().map(|(row, value)| number(input, datatype, row, value));
-            Column::Numbers(numbers.collect::<Result<_>>()?)
+        FieldKind::Category => {
+            let values = words(input, count)?;
+            let missing = values.iter().position(Option::is_none);
+            (Column::Words(values), missing)
         }
-        (FieldKind::Category, Datatype::Bytes) => {
-            let words = data.values.into_iter().enumerate().map(|(row, value)| word(input, row, value));
-            Column::Words(words.collect::<Result<_>>()?)
-        }
-        (FieldKind::Category, datatype) => {
-            let problem = format!("the model takes words (BYTES), {} was sent", datatype.word());
-            return Err(Error::field(&input.name, "field_type", problem));
-        }
-    };
-    let missing = match &column {
-        Column::Numbers(values) => values.iter().position(|value| value.is_nan()),
-        Column::Words(values) => values.iter().position(Option::is_none),
     };
     match missing {
-        Some(row) if field.required => {
-            let problem = format!("row {row} has no value, and the model requires one");
-            Err(Error::field(&input.name, "value_missing", problem))
-        }
+        Some(at) if field.required => Err(no_value(&input.name, at / field.width.max(1) as usize)),
         _ => Ok(column),
     }
 }
 
-fn unfit(input: &RequestInput, row: usize, value: &Scalar) -> Error {
+fn no_value(field: &str, row: usize) -> Error {
+    let problem = format!("row {row} has no value, and the model requires one");
+    Error::field(field, "value_missing", problem)
+}
+
+fn unfit(input: &RequestInput, row: usize, value: impl std::fmt::Display) -> Error {
     let problem = format!("element {row} is {value}, which is no {}", input.datatype.word());
     Error::field(&input.name, "field_type", problem)
 }
@@ -217,7 +330,7 @@ fn number(input: &RequestInput, datatype: Datatype, row: usize, value: &Scalar) 
         Datatype::Int64 => whole(i64::MIN, i64::MAX.unsigned_abs()),
         Datatype::Fp32 => real(f32::MAX.into()),
         Datatype::Fp64 => real(f64::MAX),
-        Datatype::Fp16 | Datatype::Bytes => None,
+        Datatype::Fp16 | Datatype::Bf16 | Datatype::Bytes => None,
     };
     found.ok_or_else(|| unfit(input, row, value))
 }
@@ -226,7 +339,7 @@ fn word(input: &RequestInput, row: usize, value: Scalar) -> Result<Option<String
     match value {
         Scalar::Null => Ok(None),
         Scalar::Text(text) => Ok(Some(text)),
-        other => Err(unfit(input, row, &other)),
+        other => Err(unfit(input, row, other)),
     }
 }
 
@@ -284,7 +397,7 @@ mod tests {
     use super::*;
 
     fn signature() -> Signature {
-        let field = |name: &str, kind, required| InputField { name: name.into(), kind, required };
+        let field = InputField::new;
         Signature {
             inputs: vec![
                 field("hour", FieldKind::Number, true),
@@ -292,12 +405,13 @@ mod tests {
                 field("weather", FieldKind::Category, false),
             ],
             output: "volume".into(),
+            more_outputs: Vec::new(),
         }
     }
 
     fn fitted(inputs: &str) -> Result<Rows> {
         let mut request = InferRequest::from_json(format!("{{\"inputs\": [{inputs}]}}").as_bytes())?;
-        fit(&signature(), &mut request, 100)
+        fit(&signature(), &mut request, 100, &HashSet::new())
     }
 
     const HOUR: &str = r#"{"name": "hour", "shape": [2], "datatype": "INT64", "data": [7, 8]}"#;
@@ -411,9 +525,9 @@ mod tests {
                 "`hour`: it has no `data`",
             ),
             (
-                r#"{"name": "hour", "shape": [1], "datatype": "FP64", "parameters": {"binary_data_size": 8}}"#,
+                r#"{"name": "hour", "shape": [1], "datatype": "FP16", "data": [1]}"#,
                 "field_type",
-                "`hour`: binary tensors are not offered here; send `data`",
+                "`hour`: FP16 has no form in JSON; send FP32, or binary data",
             ),
             (
                 r#"{"name": "event_time", "shape": [1], "datatype": "BYTES", "data": ["soon"]}"#,
@@ -461,9 +575,91 @@ mod tests {
                 {"name": "event_time", "shape": [2], "datatype": "BYTES", "data": ["2016-10-02T12:00:00+01:00", null]}
             ]}"#;
         let mut request = InferRequest::from_json(body.as_bytes()).unwrap();
-        let rows = fit(&signature(), &mut request, 100).unwrap();
+        let rows = fit(&signature(), &mut request, 100, &HashSet::new()).unwrap();
         let time = |text| Some(Timestamp::parse(text).unwrap());
         assert_eq!(rows.event_times, [time("2016-10-02T11:00:00Z"), time("2016-10-02T10:00:00Z")]);
         assert_eq!(rows.entities, [Some("7".into()), Some("7".into())]);
+    }
+
+    fn raw(name: &str, datatype: Datatype, shape: &[i64], raw: Vec<u8>) -> RequestInput {
+        RequestInput {
+            name: name.into(),
+            shape: shape.to_vec(),
+            datatype,
+            parameters: serde_json::Map::new(),
+            data: None,
+            raw: Some(raw),
+        }
+    }
+
+    fn fitted_raw(signature: &Signature, inputs: Vec<RequestInput>) -> Result<Rows> {
+        let mut request = InferRequest { inputs, ..InferRequest::default() };
+        fit(signature, &mut request, 100, &HashSet::from(["from_another_version".to_owned()]))
+    }
+
+    #[test]
+    fn tensors_as_bytes_are_rows_like_any_others() {
+        let hours = [7.0_f32, 8.0].map(f32::to_le_bytes).concat();
+        let words = [&5_u32.to_le_bytes()[..], b"Clear", &0_u32.to_le_bytes()].concat();
+        let moments = [1_000_000_i64, 2_000_000].map(i64::to_le_bytes).concat();
+        let rows = fitted_raw(
+            &signature(),
+            vec![
+                raw("hour", Datatype::Fp32, &[2], hours),
+                raw("weather", Datatype::Bytes, &[2, 1], words),
+                raw("event_time", Datatype::Int64, &[2], moments),
+                raw("from_another_version", Datatype::Fp64, &[2], Vec::new()),
+            ],
+        )
+        .unwrap();
+        assert_eq!(rows.columns[0], Column::Numbers(vec![7.0, 8.0]));
+        assert_eq!(rows.columns[2], Column::Words(vec![Some("Clear".into()), Some(String::new())]));
+        assert_eq!(rows.event_times[1], Some(Timestamp::from_millis(2_000)));
+        let infinite = raw("hour", Datatype::Fp64, &[1], f64::INFINITY.to_le_bytes().to_vec());
+        let error = fitted_raw(&signature(), vec![infinite]).unwrap_err();
+        assert_eq!(error.to_string(), "`hour`: element 0 is infinite, which is no FP64");
+        let short = raw("hour", Datatype::Fp64, &[1], vec![0; 7]);
+        let error = fitted_raw(&signature(), vec![short]).unwrap_err();
+        assert_eq!(error.to_string(), "`hour`: 1 elements of FP64 are 8 bytes, 7 were sent");
+    }
+
+    #[test]
+    fn one_tensor_may_hold_all_inputs() {
+        let field = InputField::new;
+        let signature = Signature {
+            inputs: vec![
+                field("a", FieldKind::Number, true),
+                InputField { width: 2, ..field("b", FieldKind::Number, false) },
+            ],
+            output: "y".into(),
+            more_outputs: Vec::new(),
+        };
+        let all = |values: [f64; 6]| {
+            raw("features", Datatype::Fp64, &[2, 3], values.map(f64::to_le_bytes).concat())
+        };
+        let rows = fitted_raw(&signature, vec![all([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])]).unwrap();
+        assert_eq!(
+            rows.columns,
+            [Column::Numbers(vec![1.0, 4.0]), Column::Numbers(vec![2.0, 3.0, 5.0, 6.0])]
+        );
+        let error = fitted_raw(&signature, vec![all([1.0, 2.0, 3.0, f64::NAN, 5.0, 6.0])]).unwrap_err();
+        assert_eq!(error.to_string(), "`a`: row 1 has no value, and the model requires one");
+        let narrow = raw("features", Datatype::Fp64, &[2, 2], vec![0; 32]);
+        let error = fitted_raw(&signature, vec![narrow]).unwrap_err();
+        assert!(error.to_string().contains("is not `[n, 3]`"), "{error}");
+    }
+
+    #[test]
+    fn rows_are_fitted_to_another_version_by_name() {
+        let rows = fitted(&format!(
+            r#"{HOUR}, {{"name": "weather", "shape": [2], "datatype": "BYTES", "data": ["Clear", null]}}"#
+        ))
+        .unwrap();
+        let mut other = signature();
+        other.inputs.reverse();
+        let turned = rows.fitted(&signature(), &other).unwrap();
+        assert_eq!(turned.columns[2], rows.columns[0]);
+        other.inputs.push(InputField::new("humidity", FieldKind::Number, true));
+        assert_eq!(rows.fitted(&signature(), &other).unwrap_err(), "humidity");
     }
 }

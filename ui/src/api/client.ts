@@ -82,6 +82,10 @@ export async function post<T>(at: string, body: unknown): Promise<T> {
   return answer<T>(await reach(path(at), { method: "POST", headers: headers({ accept: "application/json", "content-type": "application/json" }), body: JSON.stringify(body) }));
 }
 
+export async function put<T>(at: string, body: unknown): Promise<T> {
+  return answer<T>(await reach(path(at), { method: "PUT", headers: headers({ accept: "application/json", "content-type": "application/json" }), body: JSON.stringify(body) }));
+}
+
 /** A list that may come as a page or as a bare array; both read as items. */
 export function items<T>(body: Page<T> | T[] | { [key: string]: T[] } | undefined | null): T[] {
   if (!body) return [];

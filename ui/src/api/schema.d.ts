@@ -227,6 +227,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{deployment}/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts a deployment that was taken away back into service. */
+        post: operations["load_deployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a deployment shares its requests out. */
+        get: operations["get_traffic"];
+        /** Shares the requests of a deployment out anew. */
+        put: operations["put_traffic"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/unload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a deployment out of service until it is loaded again; requests under way are answered. */
+        post: operations["unload_deployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/drift": {
         parameters: {
             query?: never;
@@ -1103,6 +1155,45 @@ export interface components {
             /** @description In a line. */
             title: string;
         };
+        /** @description One version behind a deployment. */
+        BranchBody: {
+            /** @description How a shadow's answers compare with those that were given. */
+            comparison?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Requests that failed since the server started.
+             */
+            errors_total: number;
+            /**
+             * Format: double
+             * @description Half of the requests took no longer, in milliseconds.
+             */
+            p50_ms?: number | null;
+            /**
+             * Format: double
+             * @description 99 of 100 took no longer, in milliseconds.
+             */
+            p99_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Requests since the server started.
+             */
+            requests_total: number;
+            /**
+             * Format: double
+             * @description The share of requests that it is meant to get, 0 to 1.
+             */
+            share: number;
+            /** @description Why it is being taken back, if it is. */
+            tripped?: string | null;
+            /** @description `primary`, `canary`, `shadow` or `fallback`. */
+            variant: string;
+            /**
+             * Format: int64
+             * @description The version.
+             */
+            version: number;
+        };
         /** @description What the verification of the whole log found. */
         ChainBody: {
             /**
@@ -1961,6 +2052,13 @@ export interface components {
             /** @description The new version. */
             version: components["schemas"]["DatasetVersionBody"];
         };
+        /** @description New traffic settings. */
+        PutTraffic: {
+            /** @description Why. */
+            reason: string;
+            /** @description What shall hold; what is left out is switched off. */
+            traffic: Record<string, never>;
+        };
         /** @description A prediction that was computed again. */
         ReplayBody: {
             /**
@@ -2046,6 +2144,25 @@ export interface components {
             severity: unknown;
             /** @description What it is about, in words. */
             target: string;
+        };
+        /** @description A revision of the traffic settings. */
+        RevisionBody: {
+            /** @description Who brought it. */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description From when on it held.
+             */
+            at: string;
+            /** @description Why it came. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            revision: number;
+            /** @description In a line. */
+            summary: string;
         };
         /** @description A run. */
         RunBody: {
@@ -2171,6 +2288,21 @@ export interface components {
             /** @description How many are kept, durably. */
             taken: number;
         };
+        /** @description How a deployment shares its requests out. */
+        TrafficBody: {
+            /** @description The versions behind it with what was asked of them, the primary first. */
+            branches: components["schemas"]["BranchBody"][];
+            /** @description The deployment. */
+            deployment: string;
+            /** @description The revisions, newest first. */
+            history: components["schemas"]["RevisionBody"][];
+            /** @description In a line. */
+            summary: string;
+            /** @description How the A/B test stands: labels and mean loss of both sides, their difference with its margin, the verdict. */
+            test?: Record<string, never> | null;
+            /** @description What holds now: `canary`, `shadow`, `fallback`, `rollback`, each only if it is set. */
+            traffic: Record<string, never>;
+        };
         /** @description Why a training is asked for. */
         TrainBody: {
             /** @description Why, in words. */
@@ -2191,6 +2323,11 @@ export interface components {
             reason: string;
             /** @description The state after. */
             state: string;
+        };
+        /** @description Why a deployment is taken away. */
+        Unload: {
+            /** @description Why. */
+            reason: string;
         };
         /** @description A set of check results. */
         VerdictBody: {
@@ -2837,6 +2974,134 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    load_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_traffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    put_traffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutTraffic"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    unload_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Unload"];
+            };
+        };
         responses: {
             200: {
                 headers: {

@@ -7,6 +7,7 @@ mod http;
 mod machine;
 mod monitoring;
 mod peers;
+mod serving;
 mod start;
 mod story;
 mod tracking;
@@ -73,6 +74,12 @@ const BENCHES: &[Bench] = &[
         what: "data and artifacts beside DVC and MLflow's server; 15 GB of disk, half an hour",
         usual: false,
         run: artifacts::artifacts,
+    },
+    Bench {
+        name: "serving",
+        what: "single rows over HTTP, beside FastAPI, MLServer, mlflow and BentoML",
+        usual: false,
+        run: serving::serving,
     },
     Bench {
         name: "edit-build",

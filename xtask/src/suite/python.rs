@@ -16,7 +16,13 @@ use crate::{repository, setup};
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
 /// Tests that need the folder that the demo leaves.
-const ON_THE_DEMO: &[&str] = &["tests/test_deltalake.py", "tests/test_oip_client.py", "tests/test_story.py"];
+const ON_THE_DEMO: &[&str] = &[
+    "tests/test_deltalake.py",
+    "tests/test_oip_client.py",
+    "tests/test_oip_conformance.py",
+    "tests/test_oip_kserve.py",
+    "tests/test_story.py",
+];
 
 /// Tests that run on both databases.
 const OF_MLFLOW: &[&str] = &["tests/test_mlflow_scenarios.py", "tests/test_mlflow_client.py"];

@@ -16,6 +16,7 @@ pub(crate) mod report;
 mod show;
 mod sql;
 mod status;
+pub(crate) mod traffic;
 mod up;
 mod worker;
 
@@ -54,6 +55,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Drift(drift) => return drift::drift(client, &drift, json).await,
         Command::Push(push) => return manage::push(&client()?, &push, json).await,
         Command::Train(train) => return manage::train(&client()?, &train, json).await,
+        Command::Deploy(deploy) => traffic::deploy(&client()?, &deploy, json).await?,
+        Command::Traffic(shares) => traffic::traffic(&client()?, &shares, json).await?,
         Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
         Command::Predict(predict) => predict::predict(&client()?, &predict, json).await?,
         Command::Replay(replay) => return replay::replay(&client()?, &replay, json).await,

@@ -16,11 +16,16 @@ use server::{App, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::args::UpArguments;
 use crate::exit::hinted;
 use crate::output;
+use crate::traces::Traces;
 
 /// Libraries that tell more of their inner life than a day's story needs.
 const QUIET: &str = "buoyant_kernel=warn,delta_kernel=warn,deltalake_core=warn,datafusion=warn,sqlx=warn";
@@ -30,7 +35,15 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     let filter = EnvFilter::try_new(format!("{},{QUIET}", arguments.log)).map_err(|error| {
         hinted(format!("`{}` is no log level: {error}", arguments.log), "such as info or debug")
     })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let traces = arguments.otlp.as_deref().map(Traces::to).transpose()?;
+    // What libraries tell of their inner life is no part of anybody's trace.
+    let sent = Targets::new().with_target("server", Level::INFO).with_target("serving", Level::INFO);
+    let tracing = traces
+        .as_ref()
+        .map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(sent));
+    let log =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
+    tracing_subscriber::registry().with(log).with(tracing).init();
     let listener = bind(SocketAddr::new(arguments.host, arguments.port)).await?;
     let data = make_folder(&arguments.data)?;
     let _lock = lock(&data)?;
@@ -44,7 +57,12 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
         },
     };
     let platform = Platform::open(options).await.map_err(|error| with_hint(&error))?;
-    let settings = Settings { data_folder: Some(data.display().to_string()), ..Settings::default() };
+    let settings = Settings {
+        data_folder: Some(data.display().to_string()),
+        access_log: arguments.access_log,
+        traces: traces.is_some(),
+        ..Settings::default()
+    };
     let app = App::new(Arc::clone(&platform), settings);
     if let Some(token) = platform.first_token().await.map_err(|error| with_hint(&error))? {
         write_token(&data, &token)?;
@@ -55,6 +73,7 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     let watcher = tokio::spawn(Arc::clone(&platform).keep_watch(stopping.clone()));
     let settler = tokio::spawn(Arc::clone(&platform).keep_settled(stopping.clone()));
     let teller = tokio::spawn(Arc::clone(&platform).keep_telling(stopping.clone()));
+    let traffic = tokio::spawn(Arc::clone(&platform).keep_traffic(stopping.clone()));
     let worker = tokio::spawn(Arc::clone(&platform).work(stopping));
     server::serve(app, listener, told_to_stop()).await.context("the server cannot serve")?;
     stop.send_replace(true);
@@ -62,6 +81,7 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     watcher.abort();
     settler.abort();
     teller.abort();
+    traffic.abort();
     platform.close().await.map_err(|error| with_hint(&error))?;
     Ok(ExitCode::SUCCESS)
 }

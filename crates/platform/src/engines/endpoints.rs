@@ -90,7 +90,7 @@ impl Platform {
         Ok(())
     }
 
-    async fn follow_endpoint(&self, wanted: &Endpoint) -> Result<(), Error> {
+    pub(crate) async fn follow_endpoint(&self, wanted: &Endpoint) -> Result<(), Error> {
         let _turn = self.deploying.lock().await;
         let mut read = self.db.read().await?;
         let model = registry::get_model(&mut read, &wanted.model).await?;
@@ -100,6 +100,8 @@ impl Platform {
         let version = registry::resolve(&mut read, &wanted.model, &Pointer::Number(alias.version)).await?;
         drop(read);
         let now = self.clock.now();
-        self.serve(&wanted.name, &wanted.alias, &version, &alias.reason, now).await
+        let pointer = (wanted.alias.as_str(), alias.reason.as_str());
+        self.serve(&wanted.name, pointer, &version, Settings::default(), now).await?;
+        self.restore_traffic(&wanted.name).await
     }
 }

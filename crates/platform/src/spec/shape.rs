@@ -113,7 +113,7 @@ pub struct PromotionSpec {
 }
 
 /// Where a model is served.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeploymentSpec {
     /// The name of the endpoint.
@@ -121,6 +121,12 @@ pub struct DeploymentSpec {
     /// The alias it follows.
     #[serde(default = "default_alias")]
     pub alias: String,
+    /// Its limits.
+    #[serde(default)]
+    pub limits: serving::Settings,
+    /// How requests are shared out among versions; what `gingham traffic` has set stays when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<serving::Traffic>,
 }
 
 /// When a model is trained again.

@@ -2,8 +2,13 @@
 
 mod create;
 mod routes;
+mod traffic;
 mod wire;
 
 pub(crate) use create::routes as create_routes;
-pub(crate) use routes::routes;
 pub(crate) use wire::DeploymentBody;
+
+/// Every route of this domain.
+pub(crate) fn routes() -> crate::routes::Routes {
+    routes::routes().and(traffic::routes())
+}

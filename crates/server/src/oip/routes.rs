@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::serving::oip::{InferRequest, InferResponse, ModelMetadata};
-use ::serving::{Inference, Serving};
+use ::serving::Serving;
+use ::serving::oip::ModelMetadata;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -13,26 +13,35 @@ use base::Kind;
 use governance::{Action, ObjectKind};
 use serde::Deserialize;
 
+use super::context::inference;
+use super::payload;
 use super::wire::{Live, ModelReady, Ready, ServerMetadata};
 use crate::app::App;
 use crate::extract::{Body, Json, Path};
 use crate::problem::Problem;
 use crate::routes::{Routes, Rule, may};
 
-/// The largest request.
-const REQUEST_BYTES: usize = 32 << 20;
+/// The largest request, as it comes and without its compression.
+pub(crate) const REQUEST_BYTES: usize = 32 << 20;
 /// How long a request may take, its wait for a place included.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Marks a body with binary tensors behind its JSON.
-const BINARY_MARK: &str = "inference-header-content-length";
+/// The extensions of the protocol that are spoken here.
+pub(crate) const EXTENSIONS: &[&str] =
+    &["binary_tensor_data", "model_repository", "model_configuration", "statistics"];
+
+/// The rule of every request for predictions.
+pub(crate) const fn predicting() -> Rule {
+    may(Action::Predict, ObjectKind::Deployment)
+        .named_by("name")
+        .body_limit_bytes(REQUEST_BYTES)
+        .deadline(DEADLINE)
+        .cancelled_with_its_client()
+}
 
 pub(crate) fn routes() -> Routes {
     let open = may(Action::View, ObjectKind::Health);
     let view = may(Action::View, ObjectKind::Deployment).named_by("name");
-    let predict: Rule = may(Action::Predict, ObjectKind::Deployment)
-        .named_by("name")
-        .body_limit_bytes(REQUEST_BYTES)
-        .deadline(DEADLINE);
+    let predict = predicting();
     Routes::new()
         .get("/v2", open, get_server_metadata)
         .get("/v2/health/live", open, get_live)
@@ -46,7 +55,7 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// The deployments of this process.
-struct Deployments(Arc<Serving>);
+pub(crate) struct Deployments(pub(crate) Arc<Serving>);
 
 impl FromRequestParts<App> for Deployments {
     type Rejection = Problem;
@@ -66,7 +75,7 @@ struct Asked {
 }
 
 async fn get_server_metadata() -> Json<ServerMetadata> {
-    Json(ServerMetadata { name: "gingham", version: env!("CARGO_PKG_VERSION"), extensions: &[] })
+    Json(ServerMetadata { name: "gingham", version: env!("CARGO_PKG_VERSION"), extensions: EXTENSIONS })
 }
 
 async fn get_live() -> Json<Live> {
@@ -99,21 +108,9 @@ async fn infer(
     Path(asked): Path<Asked>,
     headers: HeaderMap,
     Body(body): Body,
-) -> Result<Json<InferResponse>, Problem> {
-    if headers.contains_key(BINARY_MARK) {
-        let problem = Problem::invalid("field_type", "binary tensors are not offered here");
-        return Err(problem.with_hint("send the data as JSON, without binary parts"));
-    }
-    let request = InferRequest::from_json(&body)?;
-    let inference = Inference { version: asked.version, trace_id: trace_id(&headers) };
-    Ok(Json(serving.infer(&asked.name, request, inference).await?))
-}
-
-/// The trace that a W3C `traceparent` header names.
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
-    let is_one = id.len() == 32
-        && id.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && id.bytes().any(|byte| byte != b'0');
-    is_one.then(|| id.to_ascii_lowercase())
+) -> Result<Response, Problem> {
+    let body = payload::inflated(&headers, body, REQUEST_BYTES)?;
+    let request = payload::request(&headers, &body)?;
+    let answer = serving.infer(&asked.name, request, inference(&headers, asked.version)).await?;
+    Ok(payload::response(answer))
 }

@@ -13,6 +13,7 @@ import { When } from "~/components/when.tsx";
 import { count, milliseconds, seconds, share } from "~/lib/view-text.ts";
 import { usePart } from "~/lib/view.ts";
 import { callSnippets } from "./call-snippets.ts";
+import { TrafficCard } from "./traffic-card.tsx";
 
 export function DeploymentPage() {
   const name = usePart("deployment");
@@ -64,6 +65,7 @@ function Body({ deployment }: { deployment: Deployment }) {
               <SnippetTabs snippets={callSnippets(deployment, origin())} />
             </div>
           </Card>
+          <TrafficCard name={deployment.name} />
           <Card title="Signature" flush>
             <SignatureTable signature={deployment.signature} />
           </Card>
@@ -75,7 +77,11 @@ function Body({ deployment }: { deployment: Deployment }) {
                 ["model", <To key="model" to={`/models/${encodeURIComponent(deployment.model)}`}>{deployment.model}</To>],
                 ["follows", deployment.alias],
                 ["since", <When key="since" at={deployment.since} exact />],
-                ["endpoint", <code key="endpoint">{deployment.endpoint ?? `/v2/models/${deployment.name}/infer`}</code>],
+                ["endpoint", <code key="endpoint">{`/serve/${deployment.name}/predict`}</code>],
+                ["its types", <a key="types" href={`/serve/${encodeURIComponent(deployment.name)}/openapi.json`}>OpenAPI</a>],
+                ["V2", <code key="v2">{deployment.endpoint ?? `/v2/models/${deployment.name}/infer`}</code>],
+                ["gRPC", <code key="grpc">inference.GRPCInferenceService</code>],
+                ["MLflow", <code key="mlflow">{`/serve/${deployment.name}/invocations`}</code>],
                 ["watched", <To key="watched" to={`/monitoring/${encodeURIComponent(deployment.model)}`}>monitoring</To>],
                 ["archive", <To key="archive" to={`/predictions?model=${encodeURIComponent(deployment.model)}`}>predictions</To>],
               ]}
