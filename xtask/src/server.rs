@@ -37,6 +37,7 @@ impl Server {
             .args(["up", "--data"])
             .arg(data.to_string_lossy())
             .args(["--port".to_owned(), port.to_string()])
+            .env("GINGHAM_WEBHOOK_TARGETS", "any")
             .folder(repository::root()?);
         Self::start_program(&program, port, &data.with_extension("log"), every)
     }

@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Data(DataArguments),
     /// Collect artifacts on the server that nothing refers to.
     Gc(CollectArguments),
+    /// Bring a deleted model or version back; without a name, list what can be brought back.
+    Restore(RestoreArguments),
     /// Check that the log of events is whole and unchanged.
     Verify {
         /// Hash all artifacts anew as well, and say what is damaged.
@@ -138,6 +140,12 @@ pub(crate) struct UpArguments {
     /// Where artifacts are kept: `s3://BUCKET/PREFIX`; a folder in the data folder when not given.
     #[arg(long, env = "GINGHAM_ARTIFACTS")]
     pub(crate) artifacts: Option<String>,
+    /// A path such as `/mlflow` below which everything is answered too, for a proxy that passes it on.
+    #[arg(long, env = "GINGHAM_STATIC_PREFIX", value_parser = parse_prefix)]
+    pub(crate) static_prefix: Option<String>,
+    /// Which addresses webhooks may have: `public` allows `https` to the public internet only.
+    #[arg(long, env = "GINGHAM_WEBHOOK_TARGETS", default_value = "public")]
+    pub(crate) webhook_targets: WebhookTargets,
     /// How much is logged: error, warn, info, debug or trace.
     #[arg(long, env = "GINGHAM_LOG", default_value = "info")]
     pub(crate) log: String,
@@ -147,6 +155,25 @@ pub(crate) struct UpArguments {
     /// Send traces to this collector, over OTLP and HTTP, such as `http://127.0.0.1:4318`; none are sent otherwise.
     #[arg(long, env = "GINGHAM_OTLP")]
     pub(crate) otlp: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum WebhookTargets {
+    /// `https` to addresses of the public internet.
+    Public,
+    /// `http` and private addresses too.
+    Any,
+}
+
+/// A path of plain words, `/` first and not last.
+fn parse_prefix(text: &str) -> Result<String, String> {
+    let plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    match text.strip_prefix('/') {
+        Some(rest) if rest.split('/').all(plain) => Ok(text.to_owned()),
+        _ => Err("write a path such as `/mlflow`, with `/` first and not last".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -255,6 +282,21 @@ pub(crate) struct TrainArguments {
     /// Do not wait for the end.
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RestoreArguments {
+    /// What kind of thing.
+    #[arg(requires = "name")]
+    pub(crate) what: Option<RestoreKind>,
+    /// Its name; a version is written `MODEL@NUMBER`.
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RestoreKind {
+    Model,
+    Version,
 }
 
 #[derive(Debug, Clone, Args)]

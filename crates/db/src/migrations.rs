@@ -28,6 +28,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_08_serving",
     "20261122_09_governance",
     "20261122_10_platform",
+    "20261122_20_projects",
+    "20261122_21_webhooks",
     "20261122_23_metric_segments",
     "20261122_32_traffic",
     "20261122_38_notices",
@@ -50,7 +52,8 @@ pub(crate) async fn apply(tx: &mut Tx) -> Result<(), Error> {
             return Err(Error::ChangedMigration { migration: known.name });
         }
     }
-    for migration in MIGRATIONS.iter().skip(applied.len()) {
+    let names = applied.iter().map(|row| row.text("name")).collect::<Result<Vec<_>, _>>()?;
+    for migration in MIGRATIONS.iter().filter(|migration| !names.iter().any(|name| name == migration.name)) {
         for statement in statements(migration.sql) {
             let statement = if tx.is_sqlite() { for_sqlite(statement) } else { statement.to_owned() };
             tx.execute_owned(statement)

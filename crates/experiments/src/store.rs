@@ -8,6 +8,7 @@ mod input;
 mod latest;
 mod logged_model;
 mod logging;
+mod project;
 mod run;
 mod run_search;
 mod search;
@@ -27,8 +28,8 @@ use crate::{Error, Lifecycle};
 pub use bring_over::bring_over_points;
 pub use experiment::{
     ExperimentQuery, NewExperiment, create_experiment, delete_experiment, delete_experiment_tag,
-    find_experiment, get_experiment, rename_experiment, restore_experiment, search_experiments,
-    set_experiment_tag,
+    find_experiment, find_experiment_in, get_experiment, rename_experiment, restore_experiment,
+    search_experiments, set_experiment_tag,
 };
 pub use history::{PointsAfter, metric_points, metric_series};
 pub use input::{DatasetSummary, log_inputs, log_outputs, search_datasets};
@@ -38,6 +39,10 @@ pub use logged_model::{
     log_logged_model_metrics, log_logged_model_params, search_logged_models, set_logged_model_tags,
 };
 pub use logging::{Batch, log_batch};
+pub use project::{
+    count_experiments, delete_experiments_of, move_experiments, project_of_experiment,
+    project_of_logged_model, project_of_run,
+};
 pub use run::{
     NewRun, RunChange, create_run, delete_run, delete_run_tag, get_run, restore_run, set_run_tag, update_run,
 };

@@ -50,7 +50,9 @@ pub enum View {
 pub struct Experiment {
     /// Its number; 0 is the default experiment.
     pub id: i64,
-    /// Its name, unique also among deleted ones.
+    /// The project it belongs to.
+    pub project: String,
+    /// Its name, unique in its project also among deleted ones.
     pub name: String,
     /// Where its runs put artifacts, as a URI.
     pub artifact_location: String,

@@ -121,11 +121,13 @@ pub enum ObjectKind {
     Person,
     /// A token.
     Token,
+    /// Who is told over HTTP of what happens.
+    Webhook,
 }
 
 impl ObjectKind {
     /// Every kind of object.
-    pub const ALL: [ObjectKind; 20] = [
+    pub const ALL: [ObjectKind; 21] = [
         ObjectKind::Health,
         ObjectKind::Interface,
         ObjectKind::Server,
@@ -146,6 +148,7 @@ impl ObjectKind {
         ObjectKind::Event,
         ObjectKind::Person,
         ObjectKind::Token,
+        ObjectKind::Webhook,
     ];
 
     /// The word for this kind in messages and in the API.
@@ -172,6 +175,7 @@ impl ObjectKind {
             ObjectKind::Event => "event",
             ObjectKind::Person => "person",
             ObjectKind::Token => "token",
+            ObjectKind::Webhook => "webhook",
         }
     }
 }

@@ -24,7 +24,7 @@ struct Rule {
 
 use ObjectKind::{
     Alert, Artifact, Dataset, Deployment, Event, Experiment, Health, Interface, Job, Label, Model, Monitor,
-    Person, Pipeline, Prediction, Project, Run, Server, Token, Verdict,
+    Person, Pipeline, Prediction, Project, Run, Server, Token, Verdict, Webhook,
 };
 
 const EVERYONE: &[Role] = &Role::ALL;
@@ -71,6 +71,10 @@ const TABLE: &[Rule] = &[
         objects: &[Experiment, Run, Artifact, Dataset, Model, Pipeline, Deployment, Monitor],
         roles: KEEPS,
     },
+    Rule { action: Action::View, objects: &[Webhook], roles: KEEPS },
+    Rule { action: Action::Create, objects: &[Webhook], roles: KEEPS },
+    Rule { action: Action::Change, objects: &[Webhook], roles: KEEPS },
+    Rule { action: Action::Delete, objects: &[Webhook], roles: KEEPS },
     Rule { action: Action::Promote, objects: &[Model], roles: KEEPS },
     Rule { action: Action::Approve, objects: &[Model, Dataset, Deployment], roles: APPROVES },
     Rule { action: Action::Audit, objects: &[Event], roles: AUDITS },
@@ -168,6 +172,10 @@ mod tests {
         view event           x x x x x x x
         view person          - - - - - x x
         view token           - - - - - x x
+        view webhook         - - - x - - x
+        create webhook       - - - x - - x
+        change webhook       - - - x - - x
+        delete webhook       - - - x - - x
         query dataset        - x x x x x x
         query prediction     - x x x x x x
         query label          - x x x x x x

@@ -38,6 +38,26 @@ pub enum Error {
         /// The limit in days.
         most_days: i64,
     },
+    /// The name cannot be that of a project.
+    #[error("`{name}` cannot be the name of a project: {rule}")]
+    ProjectName {
+        /// The name that was asked for.
+        name: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// There is such a project.
+    #[error("there is already a project `{name}`")]
+    ProjectExists {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// There is no such project.
+    #[error("there is no project `{name}`")]
+    ProjectNotFound {
+        /// The name that was asked for.
+        name: String,
+    },
     /// The database did not do it.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -46,9 +66,14 @@ pub enum Error {
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::UnknownRole { .. } | Error::Name(_) | Error::TokenLifetime { .. } => Kind::Invalid,
-            Error::MemberExists { .. } => Kind::Conflict,
-            Error::MemberNotFound { .. } | Error::TokenNotFound { .. } => Kind::NotFound,
+            Error::UnknownRole { .. }
+            | Error::Name(_)
+            | Error::TokenLifetime { .. }
+            | Error::ProjectName { .. } => Kind::Invalid,
+            Error::MemberExists { .. } | Error::ProjectExists { .. } => Kind::Conflict,
+            Error::MemberNotFound { .. } | Error::TokenNotFound { .. } | Error::ProjectNotFound { .. } => {
+                Kind::NotFound
+            }
             Error::Db(error) => error.kind(),
         }
     }
@@ -58,6 +83,9 @@ impl Failure for Error {
             Error::UnknownRole { .. } => "unknown_role",
             Error::Name(_) => "invalid_name",
             Error::TokenLifetime { .. } => "invalid_token_lifetime",
+            Error::ProjectName { .. } => "invalid_project_name",
+            Error::ProjectExists { .. } => "project_exists",
+            Error::ProjectNotFound { .. } => "project_not_found",
             Error::MemberExists { .. } => "member_exists",
             Error::MemberNotFound { .. } => "member_not_found",
             Error::TokenNotFound { .. } => "token_not_found",

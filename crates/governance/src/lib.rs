@@ -13,6 +13,7 @@ mod decision;
 mod directory;
 mod error;
 mod principal;
+mod project;
 mod role;
 mod store;
 mod token;
@@ -22,10 +23,12 @@ pub use decision::{Decision, decide};
 pub use directory::Directory;
 pub use error::Error;
 pub use principal::{Account, AccountKind, Principal};
+pub use project::{DEFAULT_PROJECT, NewProject, Project, ProjectChange, check_project_name};
 pub use role::{Grant, Role};
 pub use store::{
-    Member, NewMember, NewToken, TokenRecord, add_grant, bootstrap, create_member, disable_member,
-    find_member, find_principal, issue_token, list_members, list_tokens, note_use, remove_grant,
-    revoke_token,
+    Member, NewMember, NewToken, TokenRecord, add_grant, bootstrap, create_member, create_project,
+    delete_project, disable_member, find_member, find_principal, find_project, has_several_projects,
+    issue_token, list_members, list_projects, list_tokens, note_use, remove_grant, revoke_token,
+    update_project,
 };
 pub use token::{IssuedToken, Secret};

@@ -1,5 +1,7 @@
 //! People, grants and tokens in the database.
 
+mod project;
+
 use base::{Actor, Digest, NewEvent, ObjectRef, Period, Timestamp};
 use db::{Row, Sql, Tx, params};
 use serde::Serialize;
@@ -9,6 +11,10 @@ use crate::error::Error;
 use crate::principal::{Account, AccountKind, Principal};
 use crate::role::{Grant, Role};
 use crate::token::{IssuedToken, Secret};
+
+pub use project::{
+    create_project, delete_project, find_project, has_several_projects, list_projects, update_project,
+};
 
 /// The longest life of a token that is given one.
 const MOST_TOKEN_DAYS: i64 = 366;

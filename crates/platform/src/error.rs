@@ -104,6 +104,22 @@ macro_rules! errors {
                 /// What the system said.
                 cause: std::io::Error,
             },
+            /// The project holds things, and is not to lose them.
+            #[error("project `{project}` cannot be deleted: it still has {holds}")]
+            ProjectNotEmpty {
+                /// The project.
+                project: String,
+                /// What is in it, in words.
+                holds: String,
+            },
+            /// Nobody is told there.
+            #[error("webhook address `{url}` cannot be used: {reason}")]
+            WebhookAddress {
+                /// The address, without what may be secret in it.
+                url: String,
+                /// Why.
+                reason: String,
+            },
             /// Something was written in a form that is not understood.
             #[error("stored {what} cannot be read: {cause}")]
             Stored {
@@ -165,12 +181,13 @@ impl Failure for Error {
             | Self::UnknownNotifier { .. }
             | Self::UnknownObject { .. }
             | Self::NoMonitor { .. } => Kind::NotFound,
-            Self::NoRows { .. } => Kind::Conflict,
+            Self::NoRows { .. } | Self::ProjectNotEmpty { .. } => Kind::Conflict,
             Self::RowsDoNotFit { .. }
             | Self::Prepared { .. }
             | Self::NotServable { .. }
             | Self::UnknownRows { .. }
-            | Self::NotifiersFile { .. } => Kind::Invalid,
+            | Self::NotifiersFile { .. }
+            | Self::WebhookAddress { .. } => Kind::Invalid,
             Self::Blocked { .. } => Kind::CheckFailed,
             Self::Files { .. } => Kind::Unavailable,
             Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
@@ -187,6 +204,8 @@ impl Failure for Error {
             Self::UnknownNotifier { .. } => "notifier_not_found",
             Self::NotifiersFile { .. } => "notifier_invalid",
             Self::NoRows { .. } => "dataset_empty",
+            Self::ProjectNotEmpty { .. } => "project_not_empty",
+            Self::WebhookAddress { .. } => "webhook_address",
             Self::RowsDoNotFit { .. } => "rows_do_not_fit",
             Self::Blocked { .. } => "check_failed",
             Self::Prepared { .. } => "prepare_result_unusable",
@@ -208,6 +227,13 @@ impl Failure for Error {
             Self::Blocked { .. } => {
                 Some("mend the rows, or change the check's severity in `gingham.yaml`".into())
             }
+            Self::ProjectNotEmpty { .. } => {
+                Some("move what it has to `default`, or delete it too, by the mode of deletion".into())
+            }
+            Self::WebhookAddress { .. } => Some(
+                "public `https` addresses can be told; `gingham up --webhook-targets any` opens the others"
+                    .into(),
+            ),
             Self::NoMonitor { .. } => Some("add a `monitor` to its `gingham.yaml` and apply it".into()),
             Self::UnknownRows { .. } => Some(
                 "write `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or `archive:MODEL@FROM..TO`"

@@ -53,6 +53,12 @@ pub enum Error {
         /// The tag.
         key: String,
     },
+    /// There is no such webhook.
+    #[error("there is no webhook `{id}`")]
+    WebhookNotFound {
+        /// The id that was asked for.
+        id: String,
+    },
     /// A name, key or value breaks a rule or a limit.
     #[error("{what} {rule}")]
     Invalid {
@@ -84,7 +90,8 @@ impl Failure for Error {
             Self::ModelNotFound { .. }
             | Self::VersionNotFound { .. }
             | Self::AliasNotFound { .. }
-            | Self::TagNotFound { .. } => Kind::NotFound,
+            | Self::TagNotFound { .. }
+            | Self::WebhookNotFound { .. } => Kind::NotFound,
             Self::ModelExists { .. } | Self::AliasMoved { .. } => Kind::Conflict,
             Self::Invalid { .. } | Self::BadPageToken { .. } => Kind::Invalid,
             Self::Db(error) => error.kind(),
@@ -99,6 +106,7 @@ impl Failure for Error {
             Self::AliasNotFound { .. } => "alias_not_found",
             Self::AliasMoved { .. } => "alias_moved",
             Self::TagNotFound { .. } => "tag_not_found",
+            Self::WebhookNotFound { .. } => "webhook_not_found",
             Self::Invalid { .. } => "invalid_value",
             Self::BadPageToken { .. } => "bad_page_token",
             Self::Db(error) => error.code(),

@@ -14,12 +14,14 @@ mod names;
 mod search;
 mod store;
 mod types;
+mod webhook;
 
 pub use error::Error;
-pub use names::{check_alias, check_model_name};
+pub use names::{check_alias, check_model_name, in_project, project_and_name};
 pub use search::{Column, Filter, Order, Sign, Test, Wanted};
 pub use store::*;
 pub use types::{
     Alias, AliasMove, Expected, Found, Model, NewModel, NewPromotion, NewVersion, Pointer, Promotion, Stage,
     Version,
 };
+pub use webhook::{NewWebhook, Subject, Webhook, WebhookChange, WebhookStatus, check_webhook_name};

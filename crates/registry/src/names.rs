@@ -2,10 +2,27 @@
 
 use crate::Error;
 
+/// The project of models whose name says no other.
+const DEFAULT_PROJECT: &str = "default";
+/// A model with this tag is a prompt of MLflow's prompt registry.
+pub(crate) const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 const NAME_CHARS: usize = 256;
 const ALIAS_CHARS: usize = 255;
 const TAG_KEY_CHARS: usize = 250;
 const TAG_VALUE_CHARS: usize = 100_000;
+
+/// How the model `name` of a project is called everywhere: `project/name`, and `name` alone in the project `default`.
+/// A name itself holds no `/`, so that the two cannot be mixed up.
+#[must_use]
+pub fn in_project(project: &str, name: &str) -> String {
+    if project == DEFAULT_PROJECT { name.to_owned() } else { format!("{project}/{name}") }
+}
+
+/// The project of a model, and what it is called there; the other way round of [`in_project`].
+#[must_use]
+pub fn project_and_name(model: &str) -> (&str, &str) {
+    model.split_once('/').unwrap_or((DEFAULT_PROJECT, model))
+}
 
 /// Checks the name of a model: not blank, no `/` and no `:`.
 pub fn check_model_name(name: &str) -> Result<(), Error> {
@@ -71,6 +88,14 @@ mod tests {
         for good in ["champion", "v", "7", "v1b", "prod-2_x"] {
             assert!(check_alias(good).is_ok(), "{good}");
         }
+    }
+
+    #[test]
+    fn a_name_says_its_project_unless_it_is_the_default_one() {
+        assert_eq!(in_project("default", "churn"), "churn");
+        assert_eq!(in_project("pricing", "churn"), "pricing/churn");
+        assert_eq!(project_and_name("pricing/churn"), ("pricing", "churn"));
+        assert_eq!(project_and_name("churn"), ("default", "churn"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use db::{SortKey, Sql, SqlText, params};
 
-use crate::Error;
+use crate::{Error, project_and_name};
 
 /// Conditions joined by `and` and `or`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +22,23 @@ impl Filter {
         Self::All(Vec::new())
     }
 
+    /// The model of this name, which says its project unless that is the default one, and its versions.
+    #[must_use]
+    pub fn model(model: &str) -> Self {
+        let (project, name) = project_and_name(model);
+        Self::Is(Wanted::Name(Test::Equal(name.to_owned()))).within(project)
+    }
+
     /// Versions of `model` with this number.
     #[must_use]
     pub fn version(model: &str, number: i64) -> Self {
-        Self::All(vec![
-            Self::Is(Wanted::Name(Test::Equal(model.to_owned()))),
-            Self::Is(Wanted::Number(Sign::Equal, number)),
-        ])
+        Self::All(vec![Self::model(model), Self::Is(Wanted::Number(Sign::Equal, number))])
+    }
+
+    /// The same, of this project only.
+    #[must_use]
+    pub fn within(self, project: &str) -> Self {
+        Self::All(vec![Self::Is(Wanted::Project(project.to_owned())), self])
     }
 
     fn mentions_like(&self) -> bool {
@@ -37,7 +47,7 @@ impl Filter {
             Self::Is(
                 Wanted::Name(test) | Wanted::SourceRun(test) | Wanted::Source(test) | Wanted::Tag(_, test),
             ) => matches!(test, Test::Like(_)),
-            Self::Is(Wanted::Number(..)) => false,
+            Self::Is(Wanted::Number(..) | Wanted::Project(_)) => false,
         }
     }
 }
@@ -45,7 +55,9 @@ impl Filter {
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// On the model's name.
+    /// On the model's project.
+    Project(String),
+    /// On the model's name, without its project.
     Name(Test),
     /// On a version's number.
     Number(Sign, i64),
@@ -173,6 +185,7 @@ pub(crate) fn sort_keys(target: &Target, order: &[Order], ties: &[SortKey]) -> V
 
 fn push_wanted(text: SqlText, target: &Target, wanted: &Wanted) -> SqlText {
     match wanted {
+        Wanted::Project(project) => text.push("m.project = ").bind(project),
         Wanted::Name(test) => push_test(text, "m.name", test),
         Wanted::SourceRun(test) => push_test(text, "v.source_run", test),
         Wanted::Source(test) => push_test(text, "v.source", test),

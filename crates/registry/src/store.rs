@@ -2,13 +2,16 @@
 
 mod alias;
 mod model;
+mod project;
 mod promotion;
+mod restore;
 mod version;
+mod webhook;
 
 use base::Timestamp;
 use db::{Page, Row, Sql, SqlText, Tx, params};
 
-use crate::{Error, Found};
+use crate::{Error, Found, project_and_name};
 
 #[cfg(test)]
 mod tests;
@@ -18,10 +21,17 @@ pub use model::{
     ModelChange, ModelQuery, create_model, delete_model, delete_model_tag, find_model, get_model,
     search_models, set_model_tag, update_model,
 };
+pub use project::{count_models, delete_models_of, move_models};
 pub use promotion::{list_promotions, promotion_of, record_promotion};
+pub use restore::{Binned, deleted_models, restore_model, restore_version};
 pub use version::{
     Others, VersionChange, VersionQuery, create_version, delete_version, delete_version_tag, get_version,
     latest_of_stages, list_versions, search_versions, set_version_tag, transition_stage, update_version,
+};
+pub use webhook::{
+    Tried, active_webhooks, claim_webhook, count_webhooks, create_webhook, delete_webhook,
+    delete_webhooks_of, get_webhook, list_webhooks, move_webhooks, next_webhook_due, settle_webhook,
+    update_webhook,
 };
 
 /// The next number of a kind of thing.
@@ -40,10 +50,11 @@ async fn next_number(tx: &mut Tx, counter: &'static str) -> Result<i64, Error> {
 
 /// The short number of a model in use.
 async fn model_number(sql: &mut impl Sql, model: &str) -> Result<i64, Error> {
+    let (project, name) = project_and_name(model);
     let row = sql
         .fetch_optional(
-            "select number from registry_models where name = $1 and deleted_at is null",
-            params![model],
+            "select number from registry_models where project = $1 and name = $2 and deleted_at is null",
+            params![project, name],
         )
         .await?;
     match row {

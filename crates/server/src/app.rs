@@ -8,6 +8,7 @@ use governance::Directory;
 use platform::Platform;
 use tokio::sync::watch;
 
+use crate::mlflow::scope::Belongings;
 use crate::settings::Settings;
 
 /// The state behind all routes; cheap to clone.
@@ -18,6 +19,7 @@ struct Parts {
     platform: Arc<Platform>,
     directory: Directory,
     settings: Settings,
+    belongings: Belongings,
     started_at: Timestamp,
     stopping: watch::Sender<bool>,
 }
@@ -27,6 +29,7 @@ impl App {
     #[must_use]
     pub fn new(platform: Arc<Platform>, settings: Settings) -> Self {
         App(Arc::new(Parts {
+            belongings: Belongings::default(),
             directory: Directory::new(platform.db.clone()),
             started_at: platform.clock.now(),
             platform,
@@ -39,6 +42,11 @@ impl App {
     #[must_use]
     pub fn platform(&self) -> &Platform {
         &self.0.platform
+    }
+
+    #[cfg(test)]
+    pub(crate) fn platform_handle(&self) -> Arc<Platform> {
+        Arc::clone(&self.0.platform)
     }
 
     /// The metadata database.
@@ -57,6 +65,11 @@ impl App {
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.0.directory
+    }
+
+    /// What is known about which project things belong to.
+    pub(crate) fn belongings(&self) -> &Belongings {
+        &self.0.belongings
     }
 
     /// How the server behaves.

@@ -23,7 +23,7 @@ use crate::extract::Caller;
 use crate::problem::Problem;
 use crate::routes::{Decided, panicked};
 use crate::settings::LocalAccess;
-use crate::{credentials, guard, observe, router, traces};
+use crate::{credentials, guard, mlflow, observe, router, traces};
 
 /// Carries the request's id, from the client or from here, and back.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -105,6 +105,7 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match admit(app, &parts).await {
         Ok(principal) => {
+            let known = principal != Principal::Anonymous;
             parts.extensions.insert(Caller::new(principal));
             // Protocols find the rooms that they need here; tests put others in their place.
             if parts.extensions.get::<Artifacts>().is_none() {
@@ -112,6 +113,13 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
             }
             if parts.extensions.get::<Arc<Serving>>().is_none() {
                 parts.extensions.insert(Arc::clone(&app.platform().serving));
+            }
+            // Strangers are refused by the gate, and learn nothing of what there is.
+            if known && mlflow::speaks(parts.uri.path()) {
+                match mlflow::scope::admit(app, &parts).await {
+                    Ok(project) => parts.extensions.insert(project),
+                    Err(problem) => return problem.into_response(),
+                };
             }
             next.run(Request::from_parts(parts, body)).await
         }

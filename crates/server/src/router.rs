@@ -20,12 +20,10 @@ use crate::{
 /// How a protocol words a failure.
 type Render = fn(&Problem, &str) -> Response;
 
-/// The protocols that word failures in their own way, by the beginning of the path.
-const PROTOCOLS: &[(&str, Render)] = &[
-    ("/api/2.0/", mlflow::render_problem),
-    ("/ajax-api/", mlflow::render_problem),
-    ("/v2", oip::render_problem),
-    ("/v1/models", oip::render_problem),
+/// The protocols that word failures in their own way, by their paths.
+const PROTOCOLS: &[(fn(&str) -> bool, Render)] = &[
+    (mlflow::speaks, mlflow::render_problem),
+    (|path| path.starts_with("/v2") || path.starts_with("/v1/models"), oip::render_problem),
 ];
 
 /// Paths under which nothing is the interface's: an unknown address there is a problem, not the start page.
@@ -49,6 +47,7 @@ pub fn routes() -> Routes {
         .and(events::routes())
         .and(runs::routes())
         .and(models::routes())
+        .and(models::restore_routes())
         .and(pipelines::routes())
         .and(monitoring::routes())
         .and(data::routes())
@@ -65,10 +64,15 @@ pub fn routes() -> Routes {
         .and(ui::routes())
 }
 
-/// The whole server as a service.
+/// The whole server as a service, also below the prefix that the settings name.
 pub fn router(app: App) -> Router {
     let (router, _, _) = routes().into_parts();
-    finished(router, app)
+    let prefix = app.settings().static_prefix.clone();
+    let whole = finished(router, app);
+    match prefix {
+        Some(prefix) => Router::new().nest_service(&prefix, whole.clone()).fallback_service(whole),
+        None => whole,
+    }
 }
 
 pub(crate) fn finished(router: Router<App>, app: App) -> Router {
@@ -87,7 +91,7 @@ pub fn document() -> OpenApi {
 
 /// Renders a problem in the words of the protocol that `path` belongs to.
 pub(crate) fn render_problem(path: &str, problem: &Problem, request_id: &str) -> Response {
-    match PROTOCOLS.iter().find(|(prefix, _)| path.starts_with(prefix)) {
+    match PROTOCOLS.iter().find(|(speaks, _)| speaks(path)) {
         Some((_, render)) => render(problem, request_id),
         None => problem.render(request_id),
     }
@@ -96,9 +100,10 @@ pub(crate) fn render_problem(path: &str, problem: &Problem, request_id: &str) ->
 /// The problem of an address that leads nowhere, unless it may be one of the interface's own pages.
 pub(crate) fn unknown_address(method: &Method, uri: &Uri) -> Option<Problem> {
     let path = uri.path();
-    let reserved = NOT_THE_INTERFACE
-        .iter()
-        .any(|prefix| path.starts_with(prefix) || path == prefix.trim_end_matches('/'));
+    let reserved = mlflow::speaks(path)
+        || NOT_THE_INTERFACE
+            .iter()
+            .any(|prefix| path.starts_with(prefix) || path == prefix.trim_end_matches('/'));
     if !reserved && matches!(*method, Method::GET | Method::HEAD) {
         return None;
     }

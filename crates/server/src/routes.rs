@@ -22,6 +22,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::app::App;
 use crate::extract::Caller;
+use crate::mlflow::scope::InProject;
 use crate::problem::Problem;
 
 /// The body that a request may have unless its rule says otherwise, in bytes.
@@ -249,6 +250,7 @@ async fn admit(rule: Rule, request: Request) -> Result<Request, Problem> {
         },
         None => Object::of(rule.kind),
     };
+    let object = placed(object, rule.action, parts.extensions.get::<InProject>());
     let principal =
         parts.extensions.get::<Caller>().map_or(Principal::Anonymous, |caller| caller.principal().clone());
     let decision = decide(&principal, rule.action, &object);
@@ -273,6 +275,17 @@ async fn admit(rule: Rule, request: Request) -> Result<Request, Problem> {
     let mut request = Request::from_parts(parts, body);
     DefaultBodyLimit::max(rule.body_limit_bytes).apply(&mut request);
     Ok(request)
+}
+
+/// The object within the project that the request speaks of, if it speaks of one. A project lies within itself, and
+/// making one is not up to those of another.
+fn placed(object: Object, action: Action, project: Option<&InProject>) -> Object {
+    match (project, object.kind, object.name.clone()) {
+        (Some(_), ObjectKind::Project, Some(name)) => object.within(name),
+        (Some(_), ObjectKind::Project, None) if action != Action::View => object,
+        (Some(project), _, _) => object.within(project.name()),
+        (None, _, _) => object,
+    }
 }
 
 async fn path_parameter(parts: &mut Parts, parameter: &str) -> Option<String> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use platform::webhooks::WebhookRules;
+
 /// How the HTTP server behaves. Read once by `cli` and passed down.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,6 +23,10 @@ pub struct Settings {
     pub traces: bool,
     /// How many connections are open at most; further ones wait to be accepted.
     pub most_connections: usize,
+    /// A path such as `/mlflow` below which everything is answered too, for a proxy that passes it on.
+    pub static_prefix: Option<String>,
+    /// Which addresses webhooks may have, and how they are told.
+    pub webhooks: WebhookRules,
 }
 
 /// Who a request over loopback without credentials is.
@@ -43,6 +49,8 @@ impl Default for Settings {
             access_log: false,
             traces: false,
             most_connections: 4_096,
+            static_prefix: None,
+            webhooks: WebhookRules::default(),
         }
     }
 }

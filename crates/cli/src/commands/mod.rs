@@ -13,6 +13,7 @@ pub(crate) mod notify;
 mod predict;
 mod replay;
 pub(crate) mod report;
+mod restore;
 mod show;
 mod sql;
 mod status;
@@ -57,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Train(train) => return manage::train(&client()?, &train, json).await,
         Command::Deploy(deploy) => traffic::deploy(&client()?, &deploy, json).await?,
         Command::Traffic(shares) => traffic::traffic(&client()?, &shares, json).await?,
+        Command::Restore(restore) => restore::restore(&client()?, &restore, json).await?,
         Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
         Command::Predict(predict) => predict::predict(&client()?, &predict, json).await?,
         Command::Replay(replay) => return replay::replay(&client()?, &replay, json).await,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use base::Failure;
 use nix::fcntl::{Flock, FlockArg};
+use platform::webhooks::{Targets, WebhookRules};
 use platform::{Platform, PlatformOptions, Worker};
 use server::{App, Settings};
 use tokio::net::TcpListener;
@@ -22,7 +23,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::args::UpArguments;
+use crate::args::{UpArguments, WebhookTargets};
 use crate::exit::hinted;
 use crate::output;
 use crate::traces::Traces;
@@ -59,10 +60,19 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     let platform = Platform::open(options).await.map_err(|error| with_hint(&error))?;
     let settings = Settings {
         data_folder: Some(data.display().to_string()),
+        static_prefix: arguments.static_prefix,
+        webhooks: WebhookRules {
+            targets: match arguments.webhook_targets {
+                WebhookTargets::Public => platform::Targets::Public,
+                WebhookTargets::Any => platform::Targets::Any,
+            },
+            ..WebhookRules::default()
+        },
         access_log: arguments.access_log,
         traces: traces.is_some(),
         ..Settings::default()
     };
+    let rules = settings.webhooks.clone();
     let app = App::new(Arc::clone(&platform), settings);
     if let Some(token) = platform.first_token().await.map_err(|error| with_hint(&error))? {
         write_token(&data, &token)?;
@@ -74,6 +84,7 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     let settler = tokio::spawn(Arc::clone(&platform).keep_settled(stopping.clone()));
     let teller = tokio::spawn(Arc::clone(&platform).keep_telling(stopping.clone()));
     let traffic = tokio::spawn(Arc::clone(&platform).keep_traffic(stopping.clone()));
+    let hooks = tokio::spawn(Arc::clone(&platform).tell_webhooks(rules, stopping.clone()));
     let worker = tokio::spawn(Arc::clone(&platform).work(stopping));
     server::serve(app, listener, told_to_stop()).await.context("the server cannot serve")?;
     stop.send_replace(true);
@@ -82,6 +93,7 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     settler.abort();
     teller.abort();
     traffic.abort();
+    hooks.abort();
     platform.close().await.map_err(|error| with_hint(&error))?;
     Ok(ExitCode::SUCCESS)
 }

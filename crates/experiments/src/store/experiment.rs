@@ -32,11 +32,17 @@ pub struct NewExperiment {
     pub artifact_location: Option<String>,
     /// Its first tags.
     pub tags: BTreeMap<String, String>,
+    /// The project it belongs to; `default` if none is said.
+    pub project: Option<String>,
+    /// Below which URI it puts artifacts when `artifact_location` is not said; the platform's own store if absent.
+    pub artifact_root: Option<String>,
 }
 
 /// Which experiments are looked for.
 #[derive(Debug, Clone)]
 pub struct ExperimentQuery {
+    /// Of which project; of `default` if none is said.
+    pub project: Option<String>,
     /// What they must be, from [`crate::query::experiment_filter`].
     pub filter: Tree<Wanted>,
     /// In which order; newest first if none is said.
@@ -63,21 +69,23 @@ pub async fn create_experiment(
     for (key, value) in &new.tags {
         check_tag(key, value)?;
     }
+    let project = new.project.as_deref().unwrap_or(PROJECT);
     let id = next_number(tx, "experiment").await?;
-    let location = match &new.artifact_location {
-        Some(location) => location.trim_end_matches('/').to_owned(),
-        None => format!("mlflow-artifacts:/{id}"),
+    let location = match (&new.artifact_location, &new.artifact_root) {
+        (Some(location), _) => location.trim_end_matches('/').to_owned(),
+        (None, Some(root)) => format!("{}/{id}", root.trim_end_matches('/')),
+        (None, None) => format!("mlflow-artifacts:/{id}"),
     };
     let made = tx
         .execute(
             "insert into experiments (id, project, name, artifact_location, lifecycle, created_at, updated_at) \
              values ($1, $2, $3, $4, 'active', $5, $6) on conflict (project, name) do nothing",
-            params![id, PROJECT, &new.name, &location, now, now],
+            params![id, project, &new.name, &location, now, now],
         )
         .await?;
     if made == 0 {
-        let deleted =
-            find_experiment(tx, &new.name).await?.is_some_and(|there| there.lifecycle == Lifecycle::Deleted);
+        let there = find_experiment_in(tx, project, &new.name).await?;
+        let deleted = there.is_some_and(|there| there.lifecycle == Lifecycle::Deleted);
         return Err(Error::ExperimentExists { name: new.name.clone(), deleted });
     }
     for (key, value) in &new.tags {
@@ -87,6 +95,7 @@ pub async fn create_experiment(
     tx.append_event(event("experiment.created", actor, id, summary)).await?;
     Ok(Experiment {
         id,
+        project: project.to_owned(),
         name: new.name.clone(),
         artifact_location: location,
         lifecycle: Lifecycle::Active,
@@ -102,11 +111,20 @@ pub async fn get_experiment(sql: &mut impl Sql, id: i64) -> Result<Experiment, E
     one(sql, rows).await?.ok_or_else(|| Error::ExperimentNotFound { experiment: id.to_string() })
 }
 
-/// The experiment with this name, deleted or not, if there is one.
+/// The experiment with this name in the project `default`, deleted or not, if there is one.
 pub async fn find_experiment(sql: &mut impl Sql, name: &str) -> Result<Option<Experiment>, Error> {
+    find_experiment_in(sql, PROJECT, name).await
+}
+
+/// The experiment with this name in a project, deleted or not, if there is one.
+pub async fn find_experiment_in(
+    sql: &mut impl Sql,
+    project: &str,
+    name: &str,
+) -> Result<Option<Experiment>, Error> {
     let text = select()
         .push(" from experiments e where e.project = ")
-        .bind(PROJECT)
+        .bind(project)
         .push(" and e.name = ")
         .bind(name);
     let rows = sql.fetch_all_text(text).await?;
@@ -126,7 +144,7 @@ pub async fn rename_experiment(
     if before.name == name {
         return Ok(());
     }
-    if let Some(other) = find_experiment(tx, name).await? {
+    if let Some(other) = find_experiment_in(tx, &before.project, name).await? {
         return Err(Error::ExperimentExists {
             name: name.to_owned(),
             deleted: other.lifecycle == Lifecycle::Deleted,
@@ -215,7 +233,8 @@ pub async fn search_experiments(
     super::search::prepare(sql, &query.filter).await?;
     let (text, mut keys) = push_sort_columns(select(), &EXPERIMENTS, &[], &query.order);
     keys.extend(TIES);
-    let text = text.push(" from experiments e where e.project = ").bind(PROJECT);
+    let project = query.project.as_deref().unwrap_or(PROJECT);
+    let text = text.push(" from experiments e where e.project = ").bind(project);
     let text = super::search::push_view(text, query.view, " and e.lifecycle = ");
     let text = push_tree(text.push(" and "), &EXPERIMENTS, &Scope::default(), &query.filter);
     let listing = format!("experiments by {:?}", query.order);
@@ -225,7 +244,9 @@ pub async fn search_experiments(
 }
 
 fn select() -> SqlText {
-    SqlText::new("select e.id, e.name, e.artifact_location, e.lifecycle, e.created_at, e.updated_at")
+    SqlText::new(
+        "select e.id, e.project, e.name, e.artifact_location, e.lifecycle, e.created_at, e.updated_at",
+    )
 }
 
 async fn one(sql: &mut impl Sql, rows: Vec<Row>) -> Result<Option<Experiment>, Error> {
@@ -237,6 +258,7 @@ async fn with_tags(sql: &mut impl Sql, rows: &[Row]) -> Result<Vec<Experiment>, 
     for row in rows {
         items.push(Experiment {
             id: row.int("id")?,
+            project: row.text("project")?,
             name: row.text("name")?,
             artifact_location: row.text("artifact_location")?,
             lifecycle: Lifecycle::of(&row.text("lifecycle")?),

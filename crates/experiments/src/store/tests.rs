@@ -135,6 +135,7 @@ async fn experiments_are_found_by_name_time_and_tag() {
             ("last_update_time > 4999 or name = 'Default'", vec!["Alpha", "Default"]),
         ] {
             let query = ExperimentQuery {
+                project: None,
                 filter: experiment_filter(filter).unwrap(),
                 order: Vec::new(),
                 view: View::Active,

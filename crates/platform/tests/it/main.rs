@@ -6,3 +6,4 @@ mod harness;
 mod pushing;
 mod replaying;
 mod training;
+mod webhooks;

@@ -3,7 +3,7 @@
 use base::{Actor, Timestamp};
 use db::{Sql, Tx, params};
 
-use super::model::event;
+use super::model::{event, is_prompt};
 use super::{model_number, touch_model, version_home};
 use crate::{AliasMove, Error, Expected, Pointer, Version, check_alias};
 
@@ -65,6 +65,7 @@ pub async fn set_alias(
     .await?;
     let facts = serde_json::json!({
         "alias": alias, "version": version, "previous": previous, "reason": reason,
+        "prompt": is_prompt(tx, home).await?,
     });
     let summary = match previous {
         Some(previous) => format!("`{alias}` of model `{model}` moved from version {previous} to {version}"),
@@ -88,7 +89,9 @@ pub async fn delete_alias(
     if let Some(previous) = points_at(tx, home, alias).await? {
         tx.execute("delete from registry_aliases where model = $1 and alias = $2", params![home, alias])
             .await?;
-        let facts = serde_json::json!({"alias": alias, "previous": previous, "reason": reason});
+        let facts = serde_json::json!({
+            "alias": alias, "previous": previous, "reason": reason, "prompt": is_prompt(tx, home).await?,
+        });
         let summary = format!("`{alias}` of model `{model}` taken from version {previous}");
         tx.append_event(event("alias.removed", actor, model, summary).with(facts)).await?;
     }

@@ -6,11 +6,11 @@ use base::{Actor, NewEvent, ObjectRef, Timestamp};
 use db::{Page, Row, SortKey, Sql, SqlText, Tx, params};
 
 use super::{model_number, next_number, rows_of_page, touch_model};
-use crate::names::{check_tag, check_text};
+use crate::names::{PROMPT_TAG, check_tag, check_text};
 use crate::search::{MODELS, prepare, push_filter, sort_keys};
-use crate::{Alias, Error, Filter, Found, Model, NewModel, Order, check_model_name};
-
-const PROJECT: &str = "default";
+use crate::{
+    Alias, Error, Filter, Found, Model, NewModel, Order, check_model_name, in_project, project_and_name,
+};
 
 /// What changes in a model; nothing else does.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,8 @@ pub async fn create_model(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Model, Error> {
-    check_model_name(&new.name)?;
+    let (project, name) = project_and_name(&new.name);
+    check_model_name(name)?;
     check_text("the description", &new.description)?;
     for (key, value) in &new.tags {
         check_tag(key, value)?;
@@ -54,7 +55,7 @@ pub async fn create_model(
             "insert into registry_models \
              (number, project, name, description, owner, last_version, created_at, updated_at) \
              values ($1, $2, $3, $4, $5, 0, $6, $7) on conflict do nothing",
-            params![number, PROJECT, &new.name, &new.description, &new.owner, now, now],
+            params![number, project, name, &new.description, &new.owner, now, now],
         )
         .await?;
     if made == 0 {
@@ -63,8 +64,11 @@ pub async fn create_model(
     for (key, value) in &new.tags {
         put_tag(tx, number, key, value).await?;
     }
-    tx.append_event(event("model.created", actor, &new.name, format!("model `{}` created", new.name)))
-        .await?;
+    let facts = serde_json::json!({
+        "tags": new.tags, "description": new.description, "prompt": new.tags.contains_key(PROMPT_TAG),
+    });
+    let summary = format!("model `{}` created", new.name);
+    tx.append_event(event("model.created", actor, &new.name, summary).with(facts)).await?;
     get_model(tx, &new.name).await
 }
 
@@ -75,7 +79,9 @@ pub async fn get_model(sql: &mut impl Sql, name: &str) -> Result<Model, Error> {
 
 /// The model with this name, if there is one.
 pub async fn find_model(sql: &mut impl Sql, name: &str) -> Result<Option<Model>, Error> {
-    let rows = sql.fetch_all_text(select().push(" and m.name = ").bind(name)).await?;
+    let (project, name) = project_and_name(name);
+    let text = select().push(" and m.project = ").bind(project).push(" and m.name = ").bind(name);
+    let rows = sql.fetch_all_text(text).await?;
     Ok(with_details(sql, &rows).await?.pop())
 }
 
@@ -89,8 +95,12 @@ pub async fn update_model(
 ) -> Result<Model, Error> {
     let model = get_model(tx, name).await?;
     let new_name = change.name.as_deref().unwrap_or(name);
+    let (project, plain_name) = project_and_name(new_name);
     if new_name != name {
-        check_model_name(new_name)?;
+        check_model_name(plain_name)?;
+        if project != model.project {
+            return Err(Error::invalid(format!("model `{name}`"), "cannot be renamed into another project"));
+        }
         if find_model(tx, new_name).await?.is_some() {
             return Err(Error::ModelExists { model: new_name.to_owned() });
         }
@@ -100,7 +110,7 @@ pub async fn update_model(
     let owner = change.owner.clone().unwrap_or(model.owner);
     tx.execute(
         "update registry_models set name = $1, description = $2, owner = $3, updated_at = $4 where number = $5",
-        params![new_name, &description, &owner, now, model.number],
+        params![plain_name, &description, &owner, now, model.number],
     )
     .await?;
     if new_name != name {
@@ -131,19 +141,50 @@ pub async fn set_model_tag(
     name: &str,
     key: &str,
     value: &str,
+    actor: &Actor,
     now: Timestamp,
 ) -> Result<(), Error> {
     check_tag(key, value)?;
     let number = model_number(tx, name).await?;
     put_tag(tx, number, key, value).await?;
-    touch_model(tx, number, now).await
+    touch_model(tx, number, now).await?;
+    let facts = serde_json::json!({"key": key, "value": value, "prompt": is_prompt(tx, number).await?});
+    let summary = format!("tag `{key}` of model `{name}` set");
+    tx.append_event(event("model.tagged", actor, name, summary).with(facts)).await?;
+    Ok(())
 }
 
 /// Removes a tag of a model, if it is there.
-pub async fn delete_model_tag(tx: &mut Tx, name: &str, key: &str, now: Timestamp) -> Result<(), Error> {
+pub async fn delete_model_tag(
+    tx: &mut Tx,
+    name: &str,
+    key: &str,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), Error> {
     let number = model_number(tx, name).await?;
-    tx.execute("delete from registry_model_tags where model = $1 and key = $2", params![number, key]).await?;
-    touch_model(tx, number, now).await
+    let prompt = is_prompt(tx, number).await?;
+    let gone = tx
+        .execute("delete from registry_model_tags where model = $1 and key = $2", params![number, key])
+        .await?;
+    touch_model(tx, number, now).await?;
+    if gone > 0 {
+        let facts = serde_json::json!({"key": key, "prompt": prompt});
+        let summary = format!("tag `{key}` of model `{name}` removed");
+        tx.append_event(event("model.untagged", actor, name, summary).with(facts)).await?;
+    }
+    Ok(())
+}
+
+/// Whether a model is a prompt, as MLflow's clients mark them.
+pub(super) async fn is_prompt(sql: &mut impl Sql, number: i64) -> Result<bool, Error> {
+    let row = sql
+        .fetch_optional(
+            "select key from registry_model_tags where model = $1 and key = $2",
+            params![number, PROMPT_TAG],
+        )
+        .await?;
+    Ok(row.is_some())
 }
 
 /// Finds models.
@@ -176,7 +217,7 @@ async fn with_details(sql: &mut impl Sql, rows: &[Row]) -> Result<Vec<Model>, Er
     for row in rows {
         models.push(Model {
             number: row.int("number")?,
-            name: row.text("name")?,
+            name: in_project(&row.text("project")?, &row.text("name")?),
             project: row.text("project")?,
             description: row.text("description")?,
             owner: row.text("owner")?,

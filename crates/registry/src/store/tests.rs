@@ -168,9 +168,11 @@ async fn models_and_versions_are_found_by_name_tag_and_run() {
             model(&db, name).await;
             version(&db, name).await;
         }
-        db.write(|tx| Box::pin(async move { set_version_tag(tx, "beta", 1, "kind", "Ridge", at(4)).await }))
-            .await
-            .unwrap();
+        db.write(|tx| {
+            Box::pin(async move { set_version_tag(tx, "beta", 1, "kind", "Ridge", &me(), at(4)).await })
+        })
+        .await
+        .unwrap();
         let mut read = db.read().await.unwrap();
         let is = |wanted: Wanted| Filter::Is(wanted);
         for (filter, expected) in [
@@ -248,5 +250,136 @@ async fn every_decision_is_kept_with_its_rules() {
         assert_eq!(history.iter().map(|one| one.promoted).collect::<Vec<_>>(), [true, false]);
         let newest = promotion_of(&mut read, "traffic", 1).await.unwrap().unwrap();
         assert_eq!(newest.rules[0]["passed"], true);
+    }
+}
+
+#[tokio::test]
+async fn models_of_the_same_name_in_two_projects_know_nothing_of_each_other() {
+    for db in testing::databases().await {
+        model(&db, "traffic").await;
+        model(&db, "pricing/traffic").await;
+        version(&db, "traffic").await;
+        version(&db, "traffic").await;
+        let theirs = version(&db, "pricing/traffic").await;
+        assert_eq!((theirs.model.as_str(), theirs.number), ("pricing/traffic", 1));
+        point(&db, "pricing/traffic", "champion", 1, Expected::Nothing).await.unwrap();
+        let mut read = db.read().await.unwrap();
+        assert_eq!(get_model(&mut read, "traffic").await.unwrap().aliases, []);
+        assert_eq!(list_versions(&mut read, "traffic", 9, None).await.unwrap().items.len(), 2);
+        assert_eq!(list_versions(&mut read, "pricing/traffic", 9, None).await.unwrap().items.len(), 1);
+        let query = |project: &str| ModelQuery {
+            filter: Filter::everything().within(project),
+            order: Vec::new(),
+            limit: 9,
+            token: None,
+        };
+        for (project, expected) in [("default", "traffic"), ("pricing", "pricing/traffic")] {
+            let found = search_models(&mut read, &query(project)).await.unwrap().items;
+            assert_eq!(found.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), [expected]);
+        }
+        drop(read);
+        let moved =
+            db.write(|tx| Box::pin(async move { move_models(tx, "pricing", "default", &me()).await })).await;
+        assert!(matches!(moved, Err(Error::ModelExists { model }) if model == "traffic"));
+        db.write(|tx| Box::pin(async move { delete_model(tx, "traffic", &me(), at(9)).await }))
+            .await
+            .unwrap();
+        db.write(|tx| Box::pin(async move { move_models(tx, "pricing", "default", &me()).await }))
+            .await
+            .unwrap();
+        let moved = get_model(&mut db.read().await.unwrap(), "traffic").await.unwrap();
+        assert_eq!(moved.alias("champion"), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_comes_back_without_its_aliases() {
+    for db in testing::databases().await {
+        model(&db, "traffic").await;
+        version(&db, "traffic").await;
+        version(&db, "traffic").await;
+        point(&db, "traffic", "champion", 2, Expected::Nothing).await.unwrap();
+        db.write(|tx| Box::pin(async move { delete_version(tx, "traffic", 1, &me(), at(4)).await }))
+            .await
+            .unwrap();
+        db.write(|tx| Box::pin(async move { delete_model(tx, "traffic", &me(), at(5)).await }))
+            .await
+            .unwrap();
+        let binned = deleted_models(&mut db.read().await.unwrap(), 9).await.unwrap();
+        assert_eq!(binned, [Binned { name: "traffic".into(), deleted_at: at(5), versions: 1 }]);
+        let back = db
+            .write(|tx| Box::pin(async move { restore_model(tx, "traffic", &me(), at(6)).await }))
+            .await
+            .unwrap();
+        assert_eq!((back.latest_version, back.aliases.len()), (Some(2), 0));
+        let missing = get_version(&mut db.read().await.unwrap(), "traffic", 1).await;
+        assert!(matches!(missing, Err(Error::VersionNotFound { .. })), "it was deleted by itself");
+        let one = db
+            .write(|tx| Box::pin(async move { restore_version(tx, "traffic", 1, &me(), at(7)).await }))
+            .await
+            .unwrap();
+        assert_eq!(one.digest, Some(Digest::of("bytes")), "its bytes are as they were");
+        let again =
+            db.write(|tx| Box::pin(async move { restore_model(tx, "traffic", &me(), at(8)).await })).await;
+        assert!(matches!(again, Err(Error::ModelExists { .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_by_one_at_a_time_and_moves_on_by_what_became_of_it() {
+    use crate::{NewWebhook, Subject, WebhookChange, WebhookStatus};
+    for db in testing::databases().await {
+        let new = NewWebhook {
+            project: "default".into(),
+            name: "hook".into(),
+            description: None,
+            url: "https://hooks.example/x".into(),
+            subjects: vec![Subject::find("model_version.created").unwrap()],
+            status: WebhookStatus::Active,
+            secret: Some("quiet".into()),
+        };
+        let made = db
+            .write(|tx| Box::pin(async move { create_webhook(tx, new, &me(), at(1)).await }))
+            .await
+            .unwrap();
+        assert!(made.after_seq > 0 && !format!("{made:?}").contains("quiet"));
+        let events = db.events(&EventFilter::default(), 99).await.unwrap();
+        assert!(events.iter().all(|event| !format!("{event:?}").contains("quiet")));
+        let claim = |now: i64| {
+            let (id, seq) = (made.id.clone(), made.after_seq);
+            db.write(move |tx| {
+                Box::pin(async move { claim_webhook(tx, &id, seq, at(now), at(now + 60)).await })
+            })
+        };
+        assert!(claim(2).await.unwrap());
+        assert!(!claim(3).await.unwrap(), "somebody tells it already");
+        assert!(claim(70).await.unwrap(), "who told it is gone");
+        let settle = |seq: i64, tried: Tried| {
+            let id = made.id.clone();
+            db.write(move |tx| Box::pin(async move { settle_webhook(tx, &id, seq, &tried).await }))
+        };
+        let later = Tried::Later { at: at(100), status: Some(503), error: "busy".into() };
+        settle(made.after_seq + 1, later).await.unwrap();
+        let due = |now: i64| {
+            let db = &db;
+            async move { active_webhooks(&mut db.read().await.unwrap(), at(now)).await.unwrap() }
+        };
+        assert!(due(99).await.is_empty());
+        assert_eq!(due(100).await[0].attempts, 1);
+        settle(made.after_seq + 1, Tried::Delivered { status: 200 }).await.unwrap();
+        let told = due(100).await.remove(0);
+        assert_eq!((told.after_seq, told.delivered, told.attempts), (made.after_seq + 1, 1, 0));
+        settle(made.after_seq + 1, Tried::Delivered { status: 200 }).await.unwrap();
+        assert_eq!(due(100).await[0].delivered, 1, "once only");
+        let change = WebhookChange { status: Some(WebhookStatus::Disabled), ..WebhookChange::default() };
+        let id = made.id.clone();
+        db.write(move |tx| {
+            Box::pin(async move { update_webhook(tx, "default", &id, change, &me(), at(9)).await })
+        })
+        .await
+        .unwrap();
+        assert!(due(100).await.is_empty());
+        let elsewhere = get_webhook(&mut db.read().await.unwrap(), "pricing", &made.id).await;
+        assert!(matches!(elsewhere, Err(Error::WebhookNotFound { .. })));
     }
 }

@@ -6,10 +6,11 @@ use base::{Actor, Digest, NewEvent, ObjectRef, Timestamp};
 use db::{Page, Row, SortKey, Sql, SqlText, Tx, params};
 use serde_json::Value;
 
+use super::model::is_prompt;
 use super::{model_number, rows_of_page, touch_model, version_home};
-use crate::names::{check_tag, check_text};
+use crate::names::{PROMPT_TAG, check_tag, check_text};
 use crate::search::{VERSIONS, prepare, push_filter, sort_keys};
-use crate::{Column, Error, Filter, Found, NewVersion, Order, Stage, Test, Version, Wanted};
+use crate::{Column, Error, Filter, Found, NewVersion, Order, Stage, Version, in_project};
 
 /// What changes in a version; nothing else ever does.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +57,8 @@ pub async fn create_version(
         .await?
         .ok_or_else(|| Error::ModelNotFound { model: model.clone() })?
         .int("last_version")?;
-    let storage_location = new.storage_location.unwrap_or_else(|| new.source.clone());
+    let (source, description) = (new.source.clone(), new.description.clone());
+    let storage_location = new.storage_location.unwrap_or_else(|| source.clone());
     tx.execute(
         "insert into registry_versions (model, number, created_at, updated_at, actor, description, stage, status, \
          status_message, digest, artifact, source, storage_location, source_run, run_link, logged_model, pipeline_run, \
@@ -98,6 +100,8 @@ pub async fn create_version(
     }
     let facts = serde_json::json!({
         "model": model, "version": number, "digest": new.digest, "source_run": new.source_run,
+        "source": source, "tags": new.tags, "description": description,
+        "prompt": new.tags.contains_key(PROMPT_TAG),
     });
     let summary = format!("version {number} of model `{model}` registered");
     tx.append_event(event("version.registered", actor, &model, number, summary).with(facts)).await?;
@@ -124,7 +128,7 @@ pub async fn list_versions(
 ) -> Result<Found<Version>, Error> {
     model_number(sql, model).await?;
     let query = VersionQuery {
-        filter: Filter::Is(Wanted::Name(Test::Equal(model.to_owned()))),
+        filter: Filter::model(model),
         order: vec![Order { column: Column::Number, descending: true }],
         limit,
         token,
@@ -270,12 +274,19 @@ pub async fn set_version_tag(
     number: i64,
     key: &str,
     value: &str,
+    actor: &Actor,
     now: Timestamp,
 ) -> Result<(), Error> {
     check_tag(key, value)?;
     let home = version_home(tx, model, number).await?;
     put_tag(tx, home, number, key, value).await?;
-    touch_version(tx, home, number, now).await
+    touch_version(tx, home, number, now).await?;
+    let facts = serde_json::json!({
+        "model": model, "version": number, "key": key, "value": value, "prompt": is_prompt(tx, home).await?,
+    });
+    let summary = format!("tag `{key}` of version {number} of model `{model}` set");
+    tx.append_event(event("version.tagged", actor, model, number, summary).with(facts)).await?;
+    Ok(())
 }
 
 /// Removes a tag of a version, if it is there.
@@ -284,15 +295,25 @@ pub async fn delete_version_tag(
     model: &str,
     number: i64,
     key: &str,
+    actor: &Actor,
     now: Timestamp,
 ) -> Result<(), Error> {
     let home = version_home(tx, model, number).await?;
-    tx.execute(
-        "delete from registry_version_tags where model = $1 and version = $2 and key = $3",
-        params![home, number, key],
-    )
-    .await?;
-    touch_version(tx, home, number, now).await
+    let gone = tx
+        .execute(
+            "delete from registry_version_tags where model = $1 and version = $2 and key = $3",
+            params![home, number, key],
+        )
+        .await?;
+    touch_version(tx, home, number, now).await?;
+    if gone > 0 {
+        let facts = serde_json::json!({
+            "model": model, "version": number, "key": key, "prompt": is_prompt(tx, home).await?,
+        });
+        let summary = format!("tag `{key}` of version {number} of model `{model}` removed");
+        tx.append_event(event("version.untagged", actor, model, number, summary).with(facts)).await?;
+    }
+    Ok(())
 }
 
 async fn touch_version(tx: &mut Tx, home: i64, number: i64, now: Timestamp) -> Result<(), Error> {
@@ -325,7 +346,7 @@ enum Detail {
 
 fn select(detail: Detail) -> SqlText {
     let text = SqlText::new(
-        "select m.name, v.model, v.number, v.created_at, v.updated_at, v.actor, v.description, v.stage, v.status, \
+        "select m.project, m.name, v.model, v.number, v.created_at, v.updated_at, v.actor, v.description, v.stage, v.status, \
          v.status_message, v.digest, v.artifact, v.source, v.storage_location, v.source_run, v.run_link, \
          v.logged_model, v.pipeline_run, v.flavor, v.engine, v.trainer, v.signature_json, v.metrics_json, \
          v.baseline_metrics_json, v.dataset_versions_json, v.training_rows_json, v.evaluation_rows_json, \
@@ -385,7 +406,7 @@ fn version(row: &Row) -> Result<Version, Error> {
         if row.opt_text(column)?.is_some() { row.digest(column).map(Some) } else { Ok(None) }
     };
     Ok(Version {
-        model: row.text("name")?,
+        model: in_project(&row.text("project")?, &row.text("name")?),
         number: row.int("number")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,

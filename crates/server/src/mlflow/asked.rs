@@ -12,6 +12,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
+use super::scope::{self, InProject};
+use crate::app::App;
 use crate::extract::Caller;
 
 /// The fields of a request, and who asks.
@@ -22,23 +24,29 @@ pub(super) struct Asked {
     pub(super) actor: Actor,
     /// The name of who asks.
     pub(super) name: String,
+    /// The project that is spoken of.
+    pub(super) project: InProject,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Asked {
+impl FromRequest<App> for Asked {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &App) -> Result<Self, Failure> {
+        let project = request.extensions().get::<InProject>().cloned();
+        let project = project.unwrap_or_else(InProject::default_one);
+        let path = request.uri().path().to_owned();
         let caller = request.extensions().get::<Caller>().cloned();
         let actor = caller.as_ref().map_or_else(|| Actor::named("anonymous"), Caller::actor);
         let name = caller.map(|caller| caller.principal().name().to_owned()).unwrap_or_default();
         check_content_type(&request)?;
-        let fields = if matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut fields = if matches!(*request.method(), Method::GET | Method::HEAD) {
             from_query(request.uri().query().unwrap_or_default())
         } else {
-            let body = <crate::extract::Body as FromRequest<S>>::from_request(request, state).await?;
+            let body = <crate::extract::Body as FromRequest<App>>::from_request(request, state).await?;
             from_body(&body.0)?
         };
-        Ok(Self { fields, actor, name })
+        scope::check_body(state, &project, &path, &mut fields).await?;
+        Ok(Self { fields, actor, name, project })
     }
 }
 
@@ -57,7 +65,8 @@ fn check_content_type(request: &Request) -> Result<(), Failure> {
     Err(Failure::invalid("Bad Request. Content-Type must be one of ['application/json']."))
 }
 
-fn from_query(query: &str) -> Map<String, Value> {
+/// The fields of a query string; one that is given several times is a list.
+pub(super) fn from_query(query: &str) -> Map<String, Value> {
     let mut fields = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = Value::String(value.into_owned());

@@ -27,6 +27,8 @@ pub(super) async fn create(State(app): State<App>, asked: Asked) -> Answer {
         name: name.to_owned(),
         artifact_location: asked.text("artifact_location")?.map(str::to_owned),
         tags: asked.fields().tags("tags")?,
+        project: Some(asked.project.name().to_owned()),
+        artifact_root: asked.project.artifact_root().map(str::to_owned),
     };
     let (actor, now) = (asked.actor, app.now());
     let made = app
@@ -44,7 +46,8 @@ pub(super) async fn get(State(app): State<App>, asked: Asked) -> Answer {
 
 pub(super) async fn get_by_name(State(app): State<App>, asked: Asked) -> Answer {
     let name = asked.required("experiment_name")?;
-    let found = experiments::find_experiment(&mut app.db().read().await?, name).await?;
+    let found =
+        experiments::find_experiment_in(&mut app.db().read().await?, asked.project.name(), name).await?;
     let experiment =
         found.ok_or_else(|| Failure::missing(format!("Could not find experiment with name '{name}'")))?;
     Ok(Json(json!({"experiment": shapes::experiment(&experiment)})))
@@ -57,6 +60,7 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
         )));
     }
     let query = ExperimentQuery {
+        project: Some(asked.project.name().to_owned()),
         filter: experiment_filter(asked.text("filter")?.unwrap_or_default())?,
         order: experiment_order(&asked.texts("order_by")?)?,
         view: view(asked.text("view_type")?)?,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use base::{Failure as _, Kind};
 use serde_json::json;
 
-use super::shapes::python_type;
+use super::shapes::{plain, python_type};
 use crate::problem::Problem;
 
 const INVALID: &str = "INVALID_PARAMETER_VALUE";
@@ -81,6 +81,12 @@ impl From<Problem> for Failure {
     }
 }
 
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        failure.0
+    }
+}
+
 impl From<db::Error> for Failure {
     fn from(error: db::Error) -> Self {
         Self(error.into())
@@ -149,12 +155,15 @@ impl From<registry::Error> for Failure {
         use registry::Error;
         match &error {
             Error::ModelNotFound { model } => {
+                let model = plain(model);
                 Self::missing(format!("Registered Model with name={model} not found"))
             }
             Error::ModelExists { model } => {
+                let model = plain(model);
                 Self::taken(format!("Registered Model (name={model}) already exists."))
             }
             Error::VersionNotFound { model, version } => {
+                let model = plain(model);
                 Self::missing(format!("Model Version (name={model}, version={version}) not found"))
             }
             Error::AliasNotFound { alias, .. } => {
@@ -164,8 +173,37 @@ impl From<registry::Error> for Failure {
             Error::AliasMoved { .. } => {
                 Self::new(Kind::Conflict, StatusCode::CONFLICT, "RESOURCE_CONFLICT", error.to_string())
             }
+            Error::WebhookNotFound { id } => Self::missing(format!("Webhook with ID {id} not found.")),
             Error::Db(_) => Self(error.into()),
             Error::Invalid { .. } | Error::BadPageToken { .. } => with_hint(&error),
+        }
+    }
+}
+
+impl From<governance::Error> for Failure {
+    fn from(error: governance::Error) -> Self {
+        use governance::Error;
+        match &error {
+            Error::ProjectNotFound { name } => super::scope::not_found(name).into(),
+            Error::ProjectExists { name } => Self::taken(format!("Workspace '{name}' already exists.")),
+            _ => Self(error.into()),
+        }
+    }
+}
+
+impl From<platform::Error> for Failure {
+    fn from(error: platform::Error) -> Self {
+        use platform::Error;
+        match error {
+            Error::Governance(error) => error.into(),
+            Error::Experiments(error) => error.into(),
+            Error::Registry(error) => error.into(),
+            // MLflow's own server says 500 here, which its clients try again for minutes.
+            Error::ProjectNotEmpty { .. } => {
+                Self::new(Kind::Conflict, StatusCode::CONFLICT, "INVALID_STATE", error.to_string())
+            }
+            Error::WebhookAddress { .. } => with_hint(&error),
+            other => Self(other.into()),
         }
     }
 }
@@ -190,6 +228,9 @@ fn with_hint(error: &impl base::Failure) -> Failure {
 
 /// A failure in this protocol's words, also those that never reached a handler.
 pub(crate) fn render_problem(problem: &Problem, request_id: &str) -> Response {
+    if matches!(problem.code, "route_not_found" | "method_not_allowed") {
+        return endpoint_not_found(problem);
+    }
     let ours = problem.code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let code = if ours { problem.code } else { error_code(problem.kind) };
     let status = match (ours, problem.kind) {
@@ -207,6 +248,15 @@ pub(crate) fn render_problem(problem: &Problem, request_id: &str) -> Response {
         message = format!("{message}; {hint}");
     }
     (status, axum::Json(json!({"error_code": code, "message": message}))).into_response()
+}
+
+/// What clients take for "an older server": they do without, and do not try again.
+fn endpoint_not_found(problem: &Problem) -> Response {
+    let detail = &problem.detail;
+    let message =
+        format!("{detail}; this server answers to MLflow's tracking, registry and artifact endpoints");
+    (problem.status(), axum::Json(json!({"error_code": "ENDPOINT_NOT_FOUND", "message": message})))
+        .into_response()
 }
 
 const fn error_code(kind: Kind) -> &'static str {

@@ -14,10 +14,16 @@ mod models;
 mod registry_filter;
 mod run_json;
 mod runs;
+pub(crate) mod scope;
 mod shapes;
 #[cfg(test)]
+mod surface_tests;
+#[cfg(test)]
 mod tests;
+mod uploads;
 mod versions;
+mod webhooks;
+mod workspaces;
 
 use std::time::Duration;
 
@@ -42,6 +48,24 @@ const FILE_LIMIT_BYTES: usize = 1 << 40;
 const LOG_LIMIT_BYTES: usize = 16 * 1_024 * 1_024;
 /// The largest body that names datasets, whose profiles may be long, in bytes.
 const INPUTS_LIMIT_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// Beginnings of paths that are MLflow's, those included that only newer or other servers of its kind answer to.
+const PATHS: &[&str] = &[
+    "/api/2.0/",
+    "/api/2.0mlflow/",
+    "/api/3.0/",
+    "/ajax-api/",
+    "/gateway/",
+    "/get-artifact",
+    "/graphql",
+    "/model-versions/get-artifact",
+    "/v1/traces",
+];
+
+/// Whether a path belongs to this protocol, whether or not there is a route for it.
+pub(crate) fn speaks(path: &str) -> bool {
+    PATHS.iter().any(|beginning| path.starts_with(beginning))
+}
 
 type Answer = Result<Json<Value>, failure::Failure>;
 
@@ -92,6 +116,7 @@ pub(crate) fn routes() -> Routes {
     let both = tracking(Both(Routes::new()));
     let both = with_logged_models(both);
     let both = with_registry(both);
+    let both = with_webhooks(both);
     files_and_server(both.0)
 }
 
@@ -175,6 +200,16 @@ fn with_registry(both: Both) -> Both {
         .delete("model-versions/delete-tag", model(Action::Change), versions::delete_tag)
 }
 
+fn with_webhooks(both: Both) -> Both {
+    let hook = |action| may(action, ObjectKind::Webhook);
+    both.get("webhooks", hook(Action::View), webhooks::list)
+        .post("webhooks", hook(Action::Create), webhooks::create)
+        .get("webhooks/{webhook_id}", hook(Action::View), webhooks::get)
+        .patch("webhooks/{webhook_id}", hook(Action::Change), webhooks::update)
+        .delete("webhooks/{webhook_id}", hook(Action::Delete), webhooks::delete)
+        .post("webhooks/{webhook_id}/test", hook(Action::Change), webhooks::test)
+}
+
 fn files_and_server(mut routes: Routes) -> Routes {
     let file = |action| may(action, ObjectKind::Artifact).deadline(TRANSFER_DEADLINE);
     let server = may(Action::View, ObjectKind::Server);
@@ -188,9 +223,30 @@ fn files_and_server(mut routes: Routes) -> Routes {
         routes = in_parts(routes, prefix);
     }
     for prefix in ["/api/3.0/mlflow", "/ajax-api/3.0/mlflow"] {
-        routes = routes.get(&format!("{prefix}/server-info"), server, server_info);
+        let project = |action| may(action, ObjectKind::Project);
+        let (all, one) = (format!("{prefix}/workspaces"), format!("{prefix}/workspaces/{{workspace}}"));
+        routes = routes
+            .get(&format!("{prefix}/server-info"), server, server_info)
+            .get(&all, project(Action::View), workspaces::list)
+            .post(&all, project(Action::Create), workspaces::create)
+            .get(&one, project(Action::View).named_by("workspace"), workspaces::get)
+            .patch(&one, project(Action::Change).named_by("workspace"), workspaces::update)
+            .delete(&one, project(Action::Delete).named_by("workspace"), workspaces::delete);
+    }
+    // MLflow's own route lacks a slash here, and its clients' generated paths with it.
+    for path in ["/api/2.0mlflow", "/ajax-api/2.0mlflow"] {
+        routes = routes.post(
+            &format!("{path}/experiments/search-datasets"),
+            may(Action::View, ObjectKind::Experiment),
+            experiments::search_datasets,
+        );
     }
     routes
+        .post(
+            "/ajax-api/2.0/mlflow/upload-artifact",
+            file(Action::Create).body_limit_bytes(4 * uploads::LIMIT_BYTES),
+            uploads::of_run,
+        )
         .get("/get-artifact", file(Action::View), files::get_of_run)
         .get("/model-versions/get-artifact", file(Action::View), versions::get_artifact)
         .get("/version", server, version)
@@ -220,5 +276,5 @@ async fn version() -> &'static str {
 }
 
 async fn server_info() -> Json<Value> {
-    Json(json!({"store_type": "SqlStore", "workspaces_enabled": false}))
+    Json(json!({"store_type": "SqlStore", "workspaces_enabled": true}))
 }

@@ -18,7 +18,7 @@ const ALIAS_CHARS: usize = 255;
 
 pub(super) async fn create(State(app): State<App>, asked: Asked) -> Answer {
     let name = asked.required("name")?;
-    check_model_name("name", name)?;
+    check_model_name("name", shapes::plain(name))?;
     let tags = asked.fields().tags("tags")?;
     for (key, value) in &tags {
         check_tag(key, value)?;
@@ -45,7 +45,7 @@ pub(super) async fn get(State(app): State<App>, asked: Asked) -> Answer {
 pub(super) async fn rename(State(app): State<App>, asked: Asked) -> Answer {
     asked.required("name")?;
     let name = asked.required("new_name")?;
-    check_model_name("new_name", name)?;
+    check_model_name("new_name", shapes::plain(name))?;
     let change = ModelChange { name: Some(name.to_owned()), ..ModelChange::default() };
     change_model(app, asked, change).await
 }
@@ -78,7 +78,8 @@ pub(super) async fn delete(State(app): State<App>, asked: Asked) -> Answer {
 
 pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
     let query = ModelQuery {
-        filter: registry_filter::models(asked.text("filter")?.unwrap_or_default())?,
+        filter: registry_filter::models(asked.text("filter")?.unwrap_or_default())?
+            .within(asked.project.name()),
         order: registry_filter::order(&asked.texts("order_by")?)?,
         limit: asked.max_results(100, 1_000)?,
         token: asked.text("page_token")?.map(str::to_owned),
@@ -107,9 +108,11 @@ pub(super) async fn set_tag(State(app): State<App>, asked: Asked) -> Answer {
     let key = asked.required("key")?.to_owned();
     let value = asked.fields().text_as_given("value")?.unwrap_or_default().to_owned();
     check_tag(&key, &value)?;
-    let now = app.now();
+    let (actor, now) = (asked.actor, app.now());
     app.db()
-        .write(move |tx| Box::pin(async move { registry::set_model_tag(tx, &name, &key, &value, now).await }))
+        .write(move |tx| {
+            Box::pin(async move { registry::set_model_tag(tx, &name, &key, &value, &actor, now).await })
+        })
         .await?;
     Ok(super::nothing())
 }
@@ -117,9 +120,11 @@ pub(super) async fn set_tag(State(app): State<App>, asked: Asked) -> Answer {
 pub(super) async fn delete_tag(State(app): State<App>, asked: Asked) -> Answer {
     let name = asked.required("name")?.to_owned();
     let key = asked.required("key")?.to_owned();
-    let now = app.now();
+    let (actor, now) = (asked.actor, app.now());
     app.db()
-        .write(move |tx| Box::pin(async move { registry::delete_model_tag(tx, &name, &key, now).await }))
+        .write(move |tx| {
+            Box::pin(async move { registry::delete_model_tag(tx, &name, &key, &actor, now).await })
+        })
         .await?;
     Ok(super::nothing())
 }
@@ -169,7 +174,7 @@ pub(super) async fn get_by_alias(State(app): State<App>, asked: Asked) -> Answer
 }
 
 /// Checks a model's name in this protocol's words; `parameter` is what holds it.
-fn check_model_name(parameter: &str, name: &str) -> Result<(), Failure> {
+pub(super) fn check_model_name(parameter: &str, name: &str) -> Result<(), Failure> {
     if name.trim().is_empty() {
         return Err(Failure::invalid(format!("Missing value for required parameter '{parameter}'.")));
     }
@@ -216,9 +221,10 @@ pub(super) fn stage(word: &str) -> Result<Stage, Failure> {
 /// Who asks for a version of a model that is not there hears of the version.
 pub(super) fn of_version(error: registry::Error, model: &str, number: i64) -> Failure {
     match error {
-        registry::Error::ModelNotFound { .. } => {
-            Failure::missing(format!("Model Version (name={model}, version={number}) not found"))
-        }
+        registry::Error::ModelNotFound { .. } => Failure::missing(format!(
+            "Model Version (name={}, version={number}) not found",
+            shapes::plain(model)
+        )),
         other => other.into(),
     }
 }

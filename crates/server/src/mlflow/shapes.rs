@@ -36,6 +36,11 @@ pub(super) fn python_type(value: &Value) -> &'static str {
     }
 }
 
+/// What a model is called in its project, which is all that clients know.
+pub(super) fn plain(model: &str) -> &str {
+    registry::project_and_name(model).1
+}
+
 fn put(object: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
         object.insert(name.to_owned(), value.into());
@@ -101,7 +106,7 @@ pub(super) fn logged_model(model: &LoggedModel, registrations: &[Version]) -> Va
     put(&mut info, "tags", (!model.tags.is_empty()).then(|| pairs(&model.tags)));
     let registered = registrations
         .iter()
-        .map(|version| json!({"name": version.model, "version": version.number.to_string()}));
+        .map(|version| json!({"name": plain(&version.model), "version": version.number.to_string()}));
     put(&mut info, "registrations", some_list(registered));
     let mut data = Map::new();
     put(&mut data, "params", (!model.params.is_empty()).then(|| pairs(&model.params)));
@@ -123,7 +128,7 @@ pub(super) fn logged_model(model: &LoggedModel, registrations: &[Version]) -> Va
 
 pub(super) fn version(version: &Version) -> Value {
     let mut shape = object(json!({
-        "name": version.model,
+        "name": plain(&version.model),
         "version": version.number.to_string(),
         "creation_timestamp": version.created_at.as_millis(),
         "last_updated_timestamp": version.updated_at.as_millis(),
@@ -144,7 +149,7 @@ pub(super) fn version(version: &Version) -> Value {
 
 pub(super) fn model(model: &Model, latest: &[Version]) -> Value {
     let mut shape = object(json!({
-        "name": model.name,
+        "name": plain(&model.name),
         "creation_timestamp": model.created_at.as_millis(),
         "last_updated_timestamp": model.updated_at.as_millis(),
     }));

@@ -8,27 +8,36 @@ use testing::TestDatabase;
 use tower::ServiceExt;
 
 use crate::fixture::{self, Fixture};
-use crate::{Connection, router};
+use crate::{App, Connection, router};
 
-struct Server {
-    router: Router,
-    engine: &'static str,
-    _fixture: Fixture,
+pub(super) struct Server {
+    pub(super) router: Router,
+    pub(super) engine: &'static str,
+    pub(super) fixture: Fixture,
 }
 
-async fn over(database: TestDatabase) -> Server {
+pub(super) async fn over(database: TestDatabase) -> Server {
     let fixture = fixture::app(database).await;
-    let peer = Connection { peer: ([127, 0, 0, 1], 4_000).into(), listener: ([127, 0, 0, 1], 5_000).into() };
-    let router = router(fixture.app.clone()).layer(Extension(peer));
-    Server { router, engine: fixture.engine, _fixture: fixture }
+    Server::of(fixture.app.clone(), fixture)
 }
 
-async fn server() -> Server {
+pub(super) async fn server() -> Server {
     over(testing::sqlite().await).await
 }
 
 impl Server {
-    async fn raw(&self, method: Method, path: &str, body: impl Into<Body>) -> (StatusCode, Vec<u8>) {
+    pub(super) fn of(app: App, fixture: Fixture) -> Self {
+        let peer =
+            Connection { peer: ([127, 0, 0, 1], 4_000).into(), listener: ([127, 0, 0, 1], 5_000).into() };
+        Self { router: router(app).layer(Extension(peer)), engine: fixture.engine, fixture }
+    }
+
+    pub(super) async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Body>,
+    ) -> (StatusCode, Vec<u8>) {
         let request = Request::builder().method(method).uri(path).header("host", "localhost");
         let request = request.header("content-type", "application/json").body(body.into()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
@@ -36,32 +45,32 @@ impl Server {
         (status, to_bytes(response.into_body(), 1 << 24).await.unwrap().to_vec())
     }
 
-    async fn ask(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+    pub(super) async fn ask(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
         let path = format!("/api/2.0/mlflow/{path}");
         let (status, body) = self.raw(method, &path, body.to_string()).await;
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(super) async fn post(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self.ask(Method::POST, path, &body).await;
         assert_eq!(status, StatusCode::OK, "{path} on {}: {answer}", self.engine);
         answer
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(super) async fn get(&self, path: &str) -> Value {
         let (status, answer) = self.ask(Method::GET, path, &Value::Null).await;
         assert_eq!(status, StatusCode::OK, "{path} on {}: {answer}", self.engine);
         answer
     }
 
     /// The code and message of a request that fails.
-    async fn refused(&self, method: Method, path: &str, body: Value) -> (u16, String, String) {
+    pub(super) async fn refused(&self, method: Method, path: &str, body: Value) -> (u16, String, String) {
         let (status, answer) = self.ask(method, path, &body).await;
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
         (status.as_u16(), text("error_code"), text("message"))
     }
 
-    async fn run(&self) -> String {
+    pub(super) async fn run(&self) -> String {
         let answer = self.post("runs/create", json!({"experiment_id": "0", "start_time": 1000})).await;
         answer["run"]["info"]["run_id"].as_str().unwrap().to_owned()
     }

@@ -12,6 +12,7 @@ use super::asked::Asked;
 use super::failure::Failure;
 use super::files::{self, Store};
 use super::models::{check_tag, of_version, stage, version_number};
+use super::scope::InProject;
 use super::{registry_filter, shapes};
 use crate::app::App;
 
@@ -28,10 +29,12 @@ pub(super) async fn create(State(app): State<App>, store: Store, asked: Asked) -
     let source = asked.required("source")?.to_owned();
     let mut source_run = asked.text("run_id")?.map(str::to_owned);
     let mut read = app.db().read().await?;
-    if !tags.contains_key(PROMPT_TAG) {
+    if tags.contains_key(PROMPT_TAG) {
+        check_prompt_source(&source)?;
+    } else {
         check_source(&mut read, &source, source_run.as_deref()).await?;
     }
-    let storage_location = storage_of(&mut read, &source).await?;
+    let storage_location = storage_of(&mut read, &asked.project, &source).await?;
     let named = source.strip_prefix("models:/").filter(|rest| rest.starts_with("m-")).map(str::to_owned);
     let logged_model = asked.text("model_id")?.map(str::to_owned).or(named);
     if source_run.is_none()
@@ -89,7 +92,7 @@ async fn tell_logged_model(
 ) -> Result<(), Failure> {
     let known = experiments::get_logged_model(tx, model).await?.tags.remove(VERSIONS_TAG).unwrap_or_default();
     let mut listed: Vec<Value> = serde_json::from_str(&known).unwrap_or_default();
-    listed.push(json!({"name": version.model, "version": version.number}));
+    listed.push(json!({"name": shapes::plain(&version.model), "version": version.number}));
     let items: Vec<String> = listed
         .iter()
         .map(|one| format!("{{\"name\": {}, \"version\": {}}}", one["name"], one["version"]))
@@ -134,8 +137,21 @@ async fn check_source(read: &mut Read, source: &str, run: Option<&str>) -> Resul
     )
 }
 
+/// A prompt has no files: its source is a mere word, and must not be a way to those of the server.
+fn check_prompt_source(source: &str) -> Result<(), Failure> {
+    let scheme = source.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let local = source.starts_with(['/', '\\']) || scheme.as_deref() == Some("file");
+    let leads_elsewhere = experiments::limits::check_location(source).is_err() || source.contains('%');
+    if local || leads_elsewhere {
+        return Err(Failure::invalid(format!(
+            "Invalid prompt source: '{source}'. Local source paths are not allowed for prompts."
+        )));
+    }
+    Ok(())
+}
+
 /// Where the files of a `models:/…` source are.
-async fn storage_of(read: &mut Read, source: &str) -> Result<Option<String>, Failure> {
+async fn storage_of(read: &mut Read, project: &InProject, source: &str) -> Result<Option<String>, Failure> {
     let Some(rest) = source.strip_prefix("models:/") else { return Ok(None) };
     let rest = rest.trim_start_matches('/');
     if rest.starts_with("m-") && !rest.contains('/') {
@@ -148,7 +164,7 @@ async fn storage_of(read: &mut Read, source: &str) -> Result<Option<String>, Fai
             return Err(Failure::invalid(format!("Invalid model version source: '{source}'.")));
         }
     };
-    Ok(Some(registry::resolve(read, model, &pointer).await?.storage_location))
+    Ok(Some(registry::resolve(read, &project.model("source", model)?, &pointer).await?.storage_location))
 }
 
 pub(super) async fn get(State(app): State<App>, asked: Asked) -> Answer {
@@ -222,7 +238,8 @@ pub(super) async fn search(State(app): State<App>, asked: Asked) -> Answer {
         )));
     }
     let query = VersionQuery {
-        filter: registry_filter::versions(asked.text("filter")?.unwrap_or_default())?,
+        filter: registry_filter::versions(asked.text("filter")?.unwrap_or_default())?
+            .within(asked.project.name()),
         order: registry_filter::order(&asked.texts("order_by")?)?,
         limit: asked.max_results(10_000, MOST)?,
         token: asked.text("page_token")?.map(str::to_owned),
@@ -238,10 +255,12 @@ pub(super) async fn set_tag(State(app): State<App>, asked: Asked) -> Answer {
     let key = asked.required("key")?.to_owned();
     let value = asked.fields().text_as_given("value")?.unwrap_or_default().to_owned();
     check_tag(&key, &value)?;
-    let now = app.now();
+    let (actor, now) = (asked.actor, app.now());
     app.db()
         .write(move |tx| {
-            Box::pin(async move { registry::set_version_tag(tx, &name, number, &key, &value, now).await })
+            Box::pin(
+                async move { registry::set_version_tag(tx, &name, number, &key, &value, &actor, now).await },
+            )
         })
         .await
         .map_err(|error| of_version(error, &of.0, of.1))?;
@@ -252,10 +271,10 @@ pub(super) async fn delete_tag(State(app): State<App>, asked: Asked) -> Answer {
     let (name, number) = (asked.required("name")?.to_owned(), version_number(&asked)?);
     let of = (name.clone(), number);
     let key = asked.required("key")?.to_owned();
-    let now = app.now();
+    let (actor, now) = (asked.actor, app.now());
     app.db()
         .write(move |tx| {
-            Box::pin(async move { registry::delete_version_tag(tx, &name, number, &key, now).await })
+            Box::pin(async move { registry::delete_version_tag(tx, &name, number, &key, &actor, now).await })
         })
         .await
         .map_err(|error| of_version(error, &of.0, of.1))?;

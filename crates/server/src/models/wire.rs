@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A model in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,6 +76,33 @@ pub(crate) struct ModelBody {
     pub aliases: Vec<AliasBody>,
     /// Its newest versions, at most 20.
     pub versions: Vec<VersionBody>,
+}
+
+/// How many are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeletedLimit {
+    /// How many at most: 1 to 1000, 50 if not said.
+    pub limit: Option<usize>,
+}
+
+/// A model that was deleted and can be brought back.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeletedModel {
+    /// Its name, with its project before it unless that is `default`.
+    pub name: String,
+    /// When it was deleted.
+    #[schema(value_type = String, format = DateTime)]
+    pub deleted_at: Timestamp,
+    /// How many versions went with it.
+    pub versions: i64,
+}
+
+/// Models that were deleted, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeletedModels {
+    /// The models.
+    pub items: Vec<DeletedModel>,
 }
 
 /// A name that points at a version.

@@ -44,6 +44,7 @@ async fn list_experiments(
 ) -> Result<Json<ExperimentPage>, Problem> {
     let page = paging.request();
     let query = ExperimentQuery {
+        project: None,
         filter: query::experiment_filter("").map_err(experiments::Error::from)?,
         order: Vec::new(),
         view: View::Active,
