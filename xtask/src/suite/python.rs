@@ -25,7 +25,8 @@ const ON_THE_DEMO: &[&str] = &[
 ];
 
 /// Tests that run on both databases.
-const OF_MLFLOW: &[&str] = &["tests/test_mlflow_scenarios.py", "tests/test_mlflow_client.py"];
+const OF_MLFLOW: &[&str] =
+    &["tests/test_mlflow_scenarios.py", "tests/test_mlflow_client.py", "tests/test_mlflow_protocol.py"];
 
 /// Strict types of the package.
 pub fn types() -> Result<Outcome> {
@@ -78,6 +79,7 @@ pub fn mlflow_on_postgres(stage: &mut Stage) -> Result<Outcome> {
         .arg(folder.join("on-postgres").to_string_lossy())
         .args(["--port".to_owned(), port.to_string()])
         .args(["--database".to_owned(), database.url()])
+        .env("GINGHAM_WEBHOOK_TARGETS", "any")
         .folder(repository::root()?);
     let log = folder.join("on-postgres.log");
     let server = Server::start_program(&program, port, &log, Duration::from_millis(20))?;
