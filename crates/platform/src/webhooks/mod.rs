@@ -117,7 +117,7 @@ impl Platform {
             }
         }
         let told = stream::iter(due)
-            .map(|(webhook, event, subject)| self.tell(rules, webhook, event, subject))
+            .map(|(webhook, event, subject)| self.tell_webhook(rules, webhook, event, subject))
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;
@@ -155,7 +155,7 @@ impl Platform {
         Ok((None, seen))
     }
 
-    async fn tell(
+    async fn tell_webhook(
         &self,
         rules: &WebhookRules,
         webhook: Webhook,
