@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use base::Failure;
 use nix::fcntl::{Flock, FlockArg};
-use platform::webhooks::{Targets, WebhookRules};
+use platform::webhooks::{self, WebhookRules};
 use platform::{Platform, PlatformOptions, Worker};
 use server::{App, Settings};
 use tokio::net::TcpListener;
@@ -63,8 +63,8 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
         static_prefix: arguments.static_prefix,
         webhooks: WebhookRules {
             targets: match arguments.webhook_targets {
-                WebhookTargets::Public => platform::Targets::Public,
-                WebhookTargets::Any => platform::Targets::Any,
+                WebhookTargets::Public => webhooks::Targets::Public,
+                WebhookTargets::Any => webhooks::Targets::Any,
             },
             ..WebhookRules::default()
         },
