@@ -113,8 +113,8 @@ impl Platform {
         for id in ids.iter().flatten().filter_map(|id| id.parse().ok()) {
             let Some(stored) = self.archive.prediction(id).await? else { continue };
             let version = stored.prediction.version;
-            if !engines.contains_key(&version) {
-                engines.insert(version, self.version_engine(model, version).await?);
+            if let std::collections::hash_map::Entry::Vacant(e) = engines.entry(version) {
+                e.insert(self.version_engine(model, version).await?);
             }
             let Some(loaded) = engines.get(&version) else { continue };
             report.add(replayed(&stored.prediction, loaded));

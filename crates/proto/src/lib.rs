@@ -15,6 +15,13 @@ pub mod inference {
 
 /// Health as Kubernetes asks for it.
 pub mod health {
-    #![allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated")]
+    #![allow(
+        missing_docs,
+        unused_qualifications,
+        clippy::all,
+        clippy::pedantic,
+        clippy::allow_attributes_without_reason,
+        reason = "generated"
+    )]
     tonic::include_proto!("grpc.health.v1");
 }

@@ -17,11 +17,14 @@ use crate::{
     openapi, overview, pipelines, predictions, runs, ui,
 };
 
+/// Whether a path belongs to a protocol.
+type Speaks = fn(&str) -> bool;
+
 /// How a protocol words a failure.
 type Render = fn(&Problem, &str) -> Response;
 
 /// The protocols that word failures in their own way, by their paths.
-const PROTOCOLS: &[(fn(&str) -> bool, Render)] = &[
+const PROTOCOLS: &[(Speaks, Render)] = &[
     (mlflow::speaks, mlflow::render_problem),
     (|path| path.starts_with("/v2") || path.starts_with("/v1/models"), oip::render_problem),
 ];

@@ -102,7 +102,8 @@ pub(crate) enum Loss {
     /// Whether both are on the same side of one half.
     Misclassified,
     /// The logarithmic loss of a probability.
-    LogLoss,
+    #[value(name = "log-loss")]
+    Logarithmic,
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -21,6 +21,9 @@ struct Reader<'a> {
     text: String,
 }
 
+/// The type of all items, how many there are, and the marker that was read in looking for both.
+type Head = (Option<u8>, Option<usize>, Option<u8>);
+
 impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], String> {
         let end = self.at.checked_add(N);
@@ -71,9 +74,9 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn number(&mut self, number: f64, written: String) {
+    fn number(&mut self, number: f64, written: &str) {
         // JSON has no NaN and no infinity.
-        if number.is_finite() { self.text.push_str(&written) } else { self.text.push_str("null") }
+        if number.is_finite() { self.text.push_str(written) } else { self.text.push_str("null") }
     }
 
     fn value(&mut self, marker: u8, level: usize) -> Result<(), String> {
@@ -90,11 +93,11 @@ impl Reader<'_> {
             }
             b'd' => {
                 let number = f32::from_be_bytes(self.take()?);
-                self.number(f64::from(number), format!("{number:e}"));
+                self.number(f64::from(number), &format!("{number:e}"));
             }
             b'D' => {
                 let number = f64::from_be_bytes(self.take()?);
-                self.number(number, format!("{number:e}"));
+                self.number(number, &format!("{number:e}"));
             }
             b'C' => {
                 let [character] = self.take()?;
@@ -110,7 +113,7 @@ impl Reader<'_> {
     }
 
     /// The type and number of what follows, where they are said.
-    fn head(&mut self, marker: u8) -> Result<(Option<u8>, Option<usize>, Option<u8>), String> {
+    fn head(&mut self, marker: u8) -> Result<Head, String> {
         match marker {
             b'$' => {
                 let [kind] = self.take()?;

@@ -260,9 +260,12 @@ impl XgBoost {
     }
 }
 
+/// What a base score, written as an answer, is before the link.
+type OfBase = fn(f32) -> f32;
+
 /// What an objective makes of sums, and of the base score that is written as one of its answers.
-fn link_of(objective: &str) -> Result<(Link, Classes, fn(f32) -> f32), Error> {
-    let as_it_is: fn(f32) -> f32 = |base| base;
+fn link_of(objective: &str) -> Result<(Link, Classes, OfBase), Error> {
+    let as_it_is: OfBase = |base| base;
     Ok(match objective {
         "binary:logistic" => (Link::Logistic { scale: 1.0 }, Classes::Two, |base| -(1.0 / base - 1.0).ln()),
         "reg:logistic" => (Link::Logistic { scale: 1.0 }, Classes::None, |base| -(1.0 / base - 1.0).ln()),
@@ -280,7 +283,7 @@ fn link_of(objective: &str) -> Result<(Link, Classes, fn(f32) -> f32), Error> {
 }
 
 /// One base score, or since release 3 a list of them.
-fn base_scores(text: &str, groups: usize, of_base: fn(f32) -> f32) -> Result<Vec<f32>, Error> {
+fn base_scores(text: &str, groups: usize, of_base: OfBase) -> Result<Vec<f32>, Error> {
     let inner = text.trim().trim_start_matches('[').trim_end_matches(']');
     let scores: Option<Vec<f32>> = inner.split(',').map(|score| score.trim().parse().ok()).collect();
     let scores = scores.ok_or_else(|| bad(LIBRARY, "learner_model_param.base_score", "it is no number"))?;

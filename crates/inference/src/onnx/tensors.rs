@@ -81,7 +81,7 @@ pub(crate) fn read(proto: &TensorProto) -> Result<Tensor, Problem> {
 }
 
 fn chunks<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Result<Vec<T>, Problem> {
-    if raw.len() % N != 0 {
+    if !raw.len().is_multiple_of(N) {
         return Err("its bytes are no whole number of elements".into());
     }
     Ok(raw.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect())

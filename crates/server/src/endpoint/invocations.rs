@@ -59,7 +59,7 @@ async fn post_invocations(
                 .with_hint("send `application/json` or `text/csv`"));
         }
     };
-    Ok(tabular::predictions(serving.infer(&name, request, inference(&headers, None)).await?))
+    Ok(tabular::predictions(&serving.infer(&name, request, inference(&headers, None)).await?))
 }
 
 fn from_csv(signature: &Signature, body: &[u8]) -> Result<InferRequest, Problem> {

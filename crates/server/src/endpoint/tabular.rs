@@ -235,8 +235,8 @@ pub(crate) fn by_row(answer: &InferResponse) -> Vec<Value> {
 }
 
 /// `{"predictions": […]}`, as KServe's first protocol and MLflow answer.
-pub(crate) fn predictions(answer: InferResponse) -> Response {
-    let mut response = axum::Json(json!({ "predictions": by_row(&answer) })).into_response();
-    tell_route(&answer, response.headers_mut());
+pub(crate) fn predictions(answer: &InferResponse) -> Response {
+    let mut response = axum::Json(json!({ "predictions": by_row(answer) })).into_response();
+    tell_route(answer, response.headers_mut());
     response
 }

@@ -208,7 +208,7 @@ async fn take_alerts(
     }
     let now = app.now();
     let observed: Vec<(Observation, bool)> =
-        posted.into_iter().map(|alert| observation_of(alert, now)).collect();
+        posted.into_iter().map(|alert| observation_of(&alert, now)).collect();
     let taken: Result<(), ::monitoring::Error> = app
         .db()
         .write(move |tx| {
@@ -241,7 +241,7 @@ async fn take_alerts(
     Ok(Json(json!({})))
 }
 
-fn observation_of(posted: PostedAlert, now: Timestamp) -> (Observation, bool) {
+fn observation_of(posted: &PostedAlert, now: Timestamp) -> (Observation, bool) {
     let label = |name: &str| posted.labels.get(name).cloned();
     let note = |name: &str| posted.annotations.get(name).cloned();
     let name = label("alertname").unwrap_or_else(|| "alert".to_owned());

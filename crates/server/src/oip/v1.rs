@@ -47,5 +47,5 @@ async fn post_predict(
     let loaded = serving.current(name)?;
     let request = tabular::instances(loaded.engine.signature(), &body)?;
     let answer = serving.infer(name, request, inference(&headers, None)).await?;
-    Ok(tabular::predictions(answer))
+    Ok(tabular::predictions(&answer))
 }

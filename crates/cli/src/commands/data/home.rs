@@ -81,6 +81,7 @@ impl Local {
 }
 
 /// An error of the store with its cause and what to do.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 pub(super) fn failed(error: artifacts::Error) -> anyhow::Error {
     let mut words = error.to_string();
     let mut cause = std::error::Error::source(&error);

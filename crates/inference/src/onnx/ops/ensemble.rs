@@ -141,7 +141,7 @@ impl<'a> Listed<'a> {
                 usize::try_from(target).map_err(|_| Problem::from("a leaf votes for a negative class"))?;
             leaves.entry((tree, node)).or_default().push((target, T::of(weight)));
         }
-        let mut builder = Builder::new(self.features()?, targets).map_err(problem)?;
+        let mut builder = Builder::new(self.features()?, targets).map_err(|error| problem(&error))?;
         for tree in order {
             let ids = trees.get(&tree).ok_or("a tree is lost")?;
             let mut drafts = Vec::with_capacity(ids.len());
@@ -150,9 +150,9 @@ impl<'a> Listed<'a> {
                 drafts.push(self.draft(*at, tree, ids, &mut leaves, &mut is_child)?);
             }
             let root = is_child.iter().position(|child| !child).ok_or("a tree has no root")?;
-            builder.add(&drafts, root, &format!("tree[{tree}]")).map_err(problem)?;
+            builder.add(&drafts, root, &format!("tree[{tree}]")).map_err(|error| problem(&error))?;
         }
-        builder.finish().map_err(problem)
+        builder.finish().map_err(|error| problem(&error))
     }
 
     fn draft<T: Real>(
@@ -186,7 +186,7 @@ impl<'a> Listed<'a> {
     }
 }
 
-fn problem(error: crate::Error) -> Problem {
+fn problem(error: &crate::Error) -> Problem {
     Problem(error.to_string())
 }
 
@@ -454,7 +454,8 @@ fn general_forest<T: Real>(
         drafts.push(Draft::Leaf(vec![(target, T::of(*weight))]));
     }
     let greatest = features.iter().copied().max().unwrap_or(0);
-    let mut builder = Builder::new(usize::try_from(greatest).unwrap_or(0) + 1, targets).map_err(problem)?;
+    let mut builder =
+        Builder::new(usize::try_from(greatest).unwrap_or(0) + 1, targets).map_err(|error| problem(&error))?;
     for root in attributes.ints("tree_roots") {
         let root = usize::try_from(*root).map_err(|_| Problem::from("a root has a negative number"))?;
         // A tree whose root leads to the same leaf on both sides is that leaf.
@@ -465,9 +466,9 @@ fn general_forest<T: Real>(
             _ => (root, reachable(&drafts, root)),
         };
         let (local, drafts) = renumbered(&drafts, &part, root)?;
-        builder.add(&drafts, local, &format!("tree[{root}]")).map_err(problem)?;
+        builder.add(&drafts, local, &format!("tree[{root}]")).map_err(|error| problem(&error))?;
     }
-    builder.finish().map_err(problem)
+    builder.finish().map_err(|error| problem(&error))
 }
 
 fn member_question<T>(members: &[f64]) -> Result<Question<T>, Problem> {

@@ -14,7 +14,7 @@ struct Weights {
 impl Weights {
     fn new(coefficients: &[f32], intercepts: &[f32], targets: usize) -> Result<Self, Problem> {
         if targets == 0
-            || coefficients.len() % targets != 0
+            || !coefficients.len().is_multiple_of(targets)
             || !(intercepts.is_empty() || intercepts.len() == targets)
         {
             return Err("its coefficients and intercepts do not fit together".into());

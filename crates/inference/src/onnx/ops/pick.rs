@@ -177,7 +177,7 @@ pub(super) fn one_hot(node: &Node<'_>) -> Result<Kernel, Problem> {
     Ok(Box::new(move |inputs: &mut Inputs<'_>| -> Outputs {
         let indices = inputs.get(0)?;
         let depth = inputs.get(1)?.to_numbers().first().copied().unwrap_or(0.0);
-        let depth = if depth >= 1.0 && depth < 1e9 {
+        let depth = if (1.0..1e9).contains(&depth) {
             depth as usize
         } else {
             return Err("its depth cannot be".into());

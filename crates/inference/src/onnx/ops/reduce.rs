@@ -52,7 +52,7 @@ pub(super) fn make(node: &Node<'_>) -> Result<Kernel, Problem> {
         let groups = Groups::new(tensor.shape(), &reduced, keep).ok_or("its result would be too large")?;
         macro_rules! reduced {
             ($values:expr, $kind:ident, $type:ty) => {{
-                let sums: Vec<f64> = groups.reduce(reduction, $values.iter().map(|value| *value as f64));
+                let sums: Vec<f64> = groups.reduce(reduction, &$values.iter().map(|value| *value as f64));
                 Data::$kind(sums.into_iter().map(|sum| sum as $type).collect())
             }};
         }
@@ -112,7 +112,7 @@ impl Groups {
         Some(Self { groups: shape.elements(), shape, of })
     }
 
-    fn reduce(&self, reduction: Reduction, values: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+    fn reduce(&self, reduction: Reduction, values: &(impl Iterator<Item = f64> + Clone)) -> Vec<f64> {
         let start = match reduction {
             Reduction::Max | Reduction::LogOfExponentials => f64::NEG_INFINITY,
             Reduction::Min => f64::INFINITY,
@@ -130,13 +130,13 @@ impl Groups {
         };
         match reduction {
             Reduction::Sum | Reduction::Mean | Reduction::LogOfSum => {
-                fold(&mut sums, &|sum, value| sum + value)
+                fold(&mut sums, &|sum, value| sum + value);
             }
             Reduction::Max | Reduction::LogOfExponentials => {
                 fold(&mut sums, &|sum, value| if value.is_nan() || value > sum { value } else { sum });
             }
             Reduction::Min => {
-                fold(&mut sums, &|sum, value| if value.is_nan() || value < sum { value } else { sum })
+                fold(&mut sums, &|sum, value| if value.is_nan() || value < sum { value } else { sum });
             }
             Reduction::Product => fold(&mut sums, &|sum, value| sum * value),
             Reduction::SumOfSizes => fold(&mut sums, &|sum, value| sum + value.abs()),
@@ -345,9 +345,9 @@ pub(super) fn running_sum(node: &Node<'_>) -> Result<Kernel, Problem> {
                 sum += value;
             };
             if backwards {
-                places.iter().rev().for_each(&mut step)
+                places.iter().rev().for_each(&mut step);
             } else {
-                places.iter().for_each(&mut step)
+                places.iter().for_each(&mut step);
             }
         });
         let kind = tensor.element_type();

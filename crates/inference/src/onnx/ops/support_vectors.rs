@@ -68,7 +68,7 @@ pub(super) fn regressor(node: &Node<'_>) -> Result<Kernel, Problem> {
     let one_class = attributes.flag("one_class", false);
     let transform = Transform::of(attributes)?;
     // Without support vectors the coefficients are those of a linear model.
-    let width = if count > 0 { vectors.len() / count } else { coefficients.len() };
+    let width = vectors.len().checked_div(count).unwrap_or(coefficients.len());
     if width == 0 || (count > 0 && (coefficients.len() < count || vectors.len() != width * count)) {
         return Err("its support vectors and coefficients do not fit together".into());
     }

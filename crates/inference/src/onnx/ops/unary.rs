@@ -13,12 +13,18 @@ pub(super) fn make(node: &Node<'_>) -> Result<Kernel, Problem> {
             (single, double)
         }};
     }
+    macro_rules! method {
+        ($name:ident) => {{
+            let (single, double): (OnSingle, OnDouble) = (Box::new(f32::$name), Box::new(f64::$name));
+            (single, double)
+        }};
+    }
     let attributes = node.attributes;
     let slope = |name: &str, default: f32| {
         (attributes.float(name, default), f64::from(attributes.float(name, default)))
     };
     let (single, double) = match node.op_type {
-        "Abs" => return Ok(whole_too(|x: f32| x.abs(), |x: f64| x.abs(), i64::wrapping_abs)),
+        "Abs" => return Ok(whole_too(f32::abs, f64::abs, i64::wrapping_abs)),
         "Neg" => return Ok(whole_too(|x: f32| -x, |x: f64| -x, i64::wrapping_neg)),
         "Sign" => return Ok(whole_too(sign_of_single, sign_of_double, i64::signum)),
         "Relu" => {
@@ -29,17 +35,17 @@ pub(super) fn make(node: &Node<'_>) -> Result<Kernel, Problem> {
             ));
         }
         "Clip" => return clip(node),
-        "Exp" => both!(|x| x.exp()),
-        "Log" => both!(|x| x.ln()),
-        "Sqrt" => both!(|x| x.sqrt()),
-        "Floor" => both!(|x| x.floor()),
-        "Ceil" => both!(|x| x.ceil()),
-        "Round" => both!(|x| x.round_ties_even()),
+        "Exp" => method!(exp),
+        "Log" => method!(ln),
+        "Sqrt" => method!(sqrt),
+        "Floor" => method!(floor),
+        "Ceil" => method!(ceil),
+        "Round" => method!(round_ties_even),
         "Reciprocal" => both!(|x| 1.0 / x),
         "Sigmoid" => both!(|x| 1.0 / (1.0 + (-x).exp())),
-        "Tanh" => both!(|x| x.tanh()),
-        "Sin" => both!(|x| x.sin()),
-        "Cos" => both!(|x| x.cos()),
+        "Tanh" => method!(tanh),
+        "Sin" => method!(sin),
+        "Cos" => method!(cos),
         "Softplus" => both!(|x| if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }),
         "Softsign" => both!(|x| x / (1.0 + x.abs())),
         "Erf" => {
