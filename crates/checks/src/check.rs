@@ -4,7 +4,7 @@ use std::fmt;
 
 use base::Period;
 use serde::{Deserialize, Serialize};
-use tables::ColumnType;
+use tables::{Column, ColumnType};
 
 use crate::written::Written;
 
@@ -157,11 +157,136 @@ pub enum CheckKind {
         /// The bounds.
         bounds: Bounds<f64>,
     },
+    /// A quantile of the column lies within bounds; between two values it is interpolated (type 7).
+    Quantile {
+        /// The column.
+        column: String,
+        /// Which quantile, between 0 and 1.
+        at: f64,
+        /// The bounds.
+        bounds: Bounds<f64>,
+    },
+    /// Values lie less than so many standard deviations (of a sample) from the mean of the rows in question.
+    ZScore {
+        /// Of this column.
+        column: String,
+        /// How many.
+        below: f64,
+    },
+    /// Texts can be read in a form.
+    Parses {
+        /// Of this column.
+        column: String,
+        /// The form.
+        form: Form,
+    },
+    /// The sum of some columns of a row lies within bounds.
+    RowSum {
+        /// The columns; rows that lack one of them are not in question.
+        columns: Vec<String>,
+        /// The bounds.
+        bounds: Bounds<f64>,
+    },
+    /// Two columns of a row have one of the pairs given.
+    PairInSet {
+        /// The left column.
+        left: String,
+        /// The right column.
+        right: String,
+        /// The pairs.
+        values: Vec<(Scalar, Scalar)>,
+    },
+    /// The different values of a column contain those given, or are exactly those.
+    DistinctValues {
+        /// The column.
+        column: String,
+        /// Those given.
+        values: Vec<Scalar>,
+        /// Whether no others may be there.
+        exactly: bool,
+    },
+    /// The most frequent value, or each of them when several are, is among those given.
+    MostCommon {
+        /// The column.
+        column: String,
+        /// Those given.
+        values: Vec<Scalar>,
+    },
+    /// The table has exactly these columns.
+    ColumnsAre {
+        /// Their names.
+        columns: Vec<String>,
+        /// Whether they must come in this order.
+        in_order: bool,
+    },
+    /// The table has a number of columns within bounds.
+    ColumnCount {
+        /// The bounds.
+        bounds: Bounds<u64>,
+    },
+    /// The table has this schema, or one that came out of it by changes that are allowed.
+    Shape {
+        /// The columns.
+        columns: Vec<Column>,
+        /// The changes.
+        allow: Vec<Change>,
+    },
+    /// The column has one of these types.
+    OfTypes {
+        /// The column.
+        column: String,
+        /// The types.
+        of_types: Vec<ColumnType>,
+    },
+    /// Each key is found among the rows of another source; keys that lack a part are not in question.
+    References {
+        /// The columns that make the key.
+        columns: Vec<String>,
+        /// The other source.
+        source: String,
+        /// Its columns, in the same order.
+        to: Vec<String>,
+    },
+    /// The number of rows, as a share of those of another source, lies within bounds.
+    RowsAsIn {
+        /// The other source.
+        source: String,
+        /// The bounds.
+        bounds: Bounds<f64>,
+    },
+    /// The number of rows, as a share of the median of earlier versions, lies within bounds.
+    Volume {
+        /// The bounds.
+        bounds: Bounds<f64>,
+    },
     /// A query over the table, named `input`, returns no row.
     Sql {
         /// The query.
         query: String,
     },
+}
+
+/// A form in which texts can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// JSON.
+    Json,
+    /// A time in a format such as `%Y-%m-%d %H:%M:%S`.
+    Time(String),
+}
+
+/// How a schema may change from one version to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Columns come that were not there.
+    NewColumns,
+    /// Columns go.
+    MissingColumns,
+    /// Columns come in another order.
+    Order,
+    /// Whole numbers become real ones.
+    WiderNumbers,
 }
 
 /// A value in a check.
@@ -293,6 +418,10 @@ pub enum Measure {
     Sum,
     /// How many different values there are.
     Distinct,
+    /// How many different values there are, as a share of the rows that have one.
+    UniqueShare,
+    /// The share of rows without a value.
+    NullShare,
 }
 
 impl Measure {
@@ -307,6 +436,8 @@ impl Measure {
             Self::Stdev => "stdev",
             Self::Sum => "sum",
             Self::Distinct => "distinct",
+            Self::UniqueShare => "unique_share",
+            Self::NullShare => "null_share",
         }
     }
 }
@@ -359,32 +490,127 @@ impl CheckKind {
             | Self::Ordered { column, .. }
             | Self::OfType { column, .. }
             | Self::Freshness { column, .. }
-            | Self::Measured { column, .. } => vec![column],
-            Self::Compare { left, right, .. } => vec![left, right],
-            Self::Unique { columns } | Self::ColumnsExist { columns } => {
-                columns.iter().map(String::as_str).collect()
-            }
-            Self::RowCount { .. } | Self::Sql { .. } => Vec::new(),
+            | Self::Measured { column, .. }
+            | Self::Quantile { column, .. }
+            | Self::ZScore { column, .. }
+            | Self::Parses { column, .. }
+            | Self::DistinctValues { column, .. }
+            | Self::MostCommon { column, .. }
+            | Self::OfTypes { column, .. } => vec![column],
+            Self::Compare { left, right, .. } | Self::PairInSet { left, right, .. } => vec![left, right],
+            Self::Unique { columns }
+            | Self::ColumnsExist { columns }
+            | Self::RowSum { columns, .. }
+            | Self::References { columns, .. } => columns.iter().map(String::as_str).collect(),
+            Self::RowCount { .. }
+            | Self::Sql { .. }
+            | Self::ColumnsAre { .. }
+            | Self::ColumnCount { .. }
+            | Self::Shape { .. }
+            | Self::RowsAsIn { .. }
+            | Self::Volume { .. } => Vec::new(),
         }
     }
 
     /// Whether it holds or not for each row, so that `mostly` means something.
     #[must_use]
     pub const fn is_row_check(&self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::ColumnsExist { .. }
-                | Self::OfType { .. }
-                | Self::RowCount { .. }
-                | Self::Freshness { .. }
-                | Self::Measured { .. }
-                | Self::Sql { .. }
+            Self::NotNull { .. }
+                | Self::IsNull { .. }
+                | Self::Between { .. }
+                | Self::InSet { .. }
+                | Self::NotInSet { .. }
+                | Self::Matches { .. }
+                | Self::NotMatches { .. }
+                | Self::Length { .. }
+                | Self::Compare { .. }
+                | Self::MaxAge { .. }
+                | Self::Unique { .. }
+                | Self::Ordered { .. }
+                | Self::ZScore { .. }
+                | Self::Parses { .. }
+                | Self::RowSum { .. }
+                | Self::PairInSet { .. }
+                | Self::References { .. }
         )
     }
 
     /// Whether a condition on rows can be put before it.
     #[must_use]
     pub const fn takes_where(&self) -> bool {
-        !matches!(self, Self::ColumnsExist { .. } | Self::OfType { .. } | Self::Sql { .. })
+        !matches!(self, Self::Sql { .. }) && !self.is_about_the_schema()
+    }
+
+    /// Whether the schema alone decides it.
+    #[must_use]
+    pub const fn is_about_the_schema(&self) -> bool {
+        matches!(
+            self,
+            Self::ColumnsExist { .. }
+                | Self::OfType { .. }
+                | Self::OfTypes { .. }
+                | Self::ColumnsAre { .. }
+                | Self::ColumnCount { .. }
+                | Self::Shape { .. }
+        )
+    }
+
+    /// The key that says what must hold, as it is written.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::NotNull { .. } => "not_null",
+            Self::IsNull { .. } => "is_null",
+            Self::Between { .. } => "between",
+            Self::InSet { .. } => "in_set",
+            Self::NotInSet { .. } => "not_in_set",
+            Self::Matches { .. } => "matches",
+            Self::NotMatches { .. } => "not_matches",
+            Self::Length { .. } => "length",
+            Self::Compare { .. } => "compare",
+            Self::MaxAge { .. } => "max_age",
+            Self::Unique { .. } => "unique",
+            Self::Ordered { order, .. } => {
+                if order.rising {
+                    "increasing"
+                } else {
+                    "decreasing"
+                }
+            }
+            Self::ColumnsExist { .. } => "columns_exist",
+            Self::OfType { .. } => "of_type",
+            Self::RowCount { .. } => "row_count",
+            Self::Freshness { .. } => "freshness",
+            Self::Measured { measure, .. } => measure.word(),
+            Self::Quantile { .. } => "quantile",
+            Self::ZScore { .. } => "z_score",
+            Self::Parses { .. } => "parses",
+            Self::RowSum { .. } => "row_sum",
+            Self::PairInSet { .. } => "pair_in_set",
+            Self::DistinctValues { exactly, .. } => {
+                if *exactly {
+                    "distinct_equal"
+                } else {
+                    "distinct_contain"
+                }
+            }
+            Self::MostCommon { .. } => "most_common_in",
+            Self::ColumnsAre { in_order, .. } => {
+                if *in_order {
+                    "columns_in_order"
+                } else {
+                    "columns_are"
+                }
+            }
+            Self::ColumnCount { .. } => "column_count",
+            Self::Shape { .. } => "schema",
+            Self::OfTypes { .. } => "type_in",
+            Self::References { .. } => "references",
+            Self::RowsAsIn { .. } => "rows_as_in",
+            Self::Volume { .. } => "volume",
+            Self::Sql { .. } => "sql",
+        }
     }
 }

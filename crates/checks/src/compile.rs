@@ -23,13 +23,15 @@ fn moment(at: Timestamp) -> String {
     format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", at.as_micros())
 }
 
+fn real(value: f64) -> String {
+    format!("cast({} as double)", text(&value.to_string()))
+}
+
 /// A value as SQL for a column of a type, or nothing where it does not fit.
 pub(crate) fn literal(value: &Scalar, kind: ColumnType) -> Option<String> {
     match (value, kind) {
         (Scalar::Int(value), ColumnType::Int | ColumnType::Real) => Some(value.to_string()),
-        (Scalar::Real(value), ColumnType::Int | ColumnType::Real) if value.is_finite() => {
-            Some(format!("cast({} as double)", text(&value.to_string())))
-        }
+        (Scalar::Real(value), ColumnType::Int | ColumnType::Real) if value.is_finite() => Some(real(*value)),
         (Scalar::Bool(value), ColumnType::Bool) => Some(value.to_string()),
         (Scalar::Text(value), ColumnType::Text) => Some(text(value)),
         (Scalar::Text(value), ColumnType::Time) => Timestamp::parse(value).ok().map(moment),
@@ -115,6 +117,24 @@ fn row(check: &Check, schema: &Schema, now: Timestamp) -> Option<Row> {
         CheckKind::MaxAge { column, age } => {
             (there(column), format!("{} >= {}", name(column), since(now, *age)))
         }
+        CheckKind::RowSum { columns, bounds } => {
+            let parts: Vec<String> =
+                columns.iter().map(|column| format!("cast({} as double)", name(column))).collect();
+            let sum = format!("({})", parts.join(" + "));
+            let holds = within(&sum, bounds, |bound| Some(real(*bound)));
+            (all_there(columns), format!("not isnan({sum}) and {holds}"))
+        }
+        CheckKind::PairInSet { left, right, values } => {
+            let pairs: Vec<String> = values
+                .iter()
+                .filter_map(|(one, other)| {
+                    let one = literal(one, kind_of(schema, left))?;
+                    let other = literal(other, kind_of(schema, right))?;
+                    Some(format!("({} = {one} and {} = {other})", name(left), name(right)))
+                })
+                .collect();
+            (format!("{} and {}", there(left), there(right)), format!("({})", pairs.join(" or ")))
+        }
         _ => return None,
     };
     Some(Row { in_question: format!("{} and {in_question}", condition(check)), holds })
@@ -140,7 +160,7 @@ pub(crate) fn shared(check: &Check, schema: &Schema, now: Timestamp) -> Option<S
         figure: format!("cast({figure} as double)"),
     };
     match &check.kind {
-        CheckKind::RowCount { .. } => {
+        CheckKind::RowCount { .. } | CheckKind::RowsAsIn { .. } | CheckKind::Volume { .. } => {
             let rows = format!("count(case when {condition} then 1 end)");
             Some(Shared::Figure { figure: format!("cast({rows} as double)"), rows })
         }
@@ -161,8 +181,36 @@ pub(crate) fn shared(check: &Check, schema: &Schema, now: Timestamp) -> Option<S
                     Measure::Stdev => format!("stddev({of_numbers})"),
                     Measure::Sum => format!("sum({of_numbers})"),
                     Measure::Distinct => format!("count(distinct {value})"),
+                    Measure::UniqueShare => {
+                        format!("cast(count(distinct {value}) as double) / nullif(count({value}), 0)")
+                    }
+                    Measure::NullShare => {
+                        let rows = format!("count(case when {condition} then 1 end)");
+                        let missing = format!("(1.0 - cast(count({value}) as double) / nullif({rows}, 0))");
+                        return Some(Shared::Figure { figure: format!("cast({missing} as double)"), rows });
+                    }
                 },
             ))
+        }
+        CheckKind::Quantile { column, at, .. } => {
+            let value = format!("cast(case when {condition} then {} end as double)", name(column));
+            Some(figure(column, format!("percentile_cont({at}) within group (order by {value})")))
+        }
+        CheckKind::DistinctValues { column, values, exactly } => {
+            let kind = kind_of(schema, column);
+            let wanted: std::collections::BTreeSet<String> =
+                values.iter().filter_map(|value| literal(value, kind)).collect();
+            let count = wanted.len();
+            let set = wanted.into_iter().collect::<Vec<_>>().join(", ");
+            let column_name = name(column);
+            let found = format!(
+                "count(distinct case when {condition} and {column_name} in ({set}) then {column_name} end)"
+            );
+            let strange = format!(
+                "count(distinct case when {condition} and {column_name} not in ({set}) then {column_name} end)"
+            );
+            let strange = if *exactly { format!(" + {strange}") } else { String::new() };
+            Some(figure(column, format!("({count} - {found}{strange})")))
         }
         _ => None,
     }
@@ -192,7 +240,7 @@ fn all_there(columns: &[String]) -> String {
 }
 
 /// The scan of a check that needs one for itself; its columns are `a0` and `b0`, as in the shared one.
-pub(crate) fn own_scan(check: &Check) -> Option<String> {
+pub(crate) fn own_scan(check: &Check, schema: &Schema) -> Option<String> {
     let condition = condition(check);
     match &check.kind {
         CheckKind::Unique { columns } => Some(format!(
@@ -206,8 +254,87 @@ pub(crate) fn own_scan(check: &Check) -> Option<String> {
             out_of_order(check),
             with_previous(check, column)
         )),
+        CheckKind::ZScore { column, below } => Some(format!(
+            "select count(*) as a0, count(case when not ({}) then 1 end) as b0 from {}",
+            near(column, *below),
+            with_moments(check, column)
+        )),
+        CheckKind::References { .. } => Some(format!(
+            "select count(*) as a0, count(case when \"gingham_there\" is null then 1 end) as b0 from {}",
+            with_referred(check)?
+        )),
+        CheckKind::MostCommon { column, values } => {
+            let kind = kind_of(schema, column);
+            let set = values.iter().filter_map(|value| literal(value, kind)).collect::<Vec<_>>().join(", ");
+            let column = name(column);
+            Some(format!(
+                "select count(*) as a0, count(case when {column} not in ({set}) then 1 end) as b0 from \
+                 (select *, max(n) over () as most from (select {column}, count(*) as n from input \
+                 where {condition} and {column} is not null group by {column})) where n = most"
+            ))
+        }
         _ => None,
     }
+}
+
+/// Whether a value lies within so many standard deviations of the mean; a value that is the mean always does.
+fn near(column: &str, below: f64) -> String {
+    let value = format!("cast({} as double)", name(column));
+    format!(
+        "not isnan({value}) and ({value} = \"gingham_mean\" or \
+         abs({value} - \"gingham_mean\") < {} * \"gingham_deviation\")",
+        real(below)
+    )
+}
+
+/// The rows in question beside the mean and the standard deviation of their numbers.
+fn with_moments(check: &Check, column: &str) -> String {
+    let value = format!("cast({} as double)", name(column));
+    let number = format!("case when not isnan({value}) then {value} end");
+    let rows = format!("from input where {} and {} is not null", condition(check), name(column));
+    format!(
+        "(select * from (select * {rows}) cross join (select avg({number}) as \"gingham_mean\", \
+         coalesce(stddev({number}), 0) as \"gingham_deviation\" {rows}))"
+    )
+}
+
+/// The rows whose key is there, with `gingham_there` where the other source has it.
+fn with_referred(check: &Check) -> Option<String> {
+    let CheckKind::References { columns, source, to } = &check.kind else { return None };
+    let keys: Vec<String> =
+        to.iter().enumerate().map(|(index, to)| format!("{} as \"gingham_key{index}\"", name(to))).collect();
+    let same: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| format!("left_side.{} = right_side.\"gingham_key{index}\"", name(column)))
+        .collect();
+    Some(format!(
+        "(select left_side.*, right_side.\"gingham_there\" from \
+         (select * from input where {} and {}) as left_side left join \
+         (select distinct {}, true as \"gingham_there\" from {}) as right_side on {})",
+        condition(check),
+        all_there(columns),
+        keys.join(", "),
+        name(source),
+        same.join(" and ")
+    ))
+}
+
+/// The rows in question with their number, for forms that are read outside of SQL; columns `row` and `value`.
+pub(crate) fn texts(check: &Check, column: &str) -> String {
+    let column = name(column);
+    format!(
+        "select {ROW} as row, {column} as value from input where {} and {column} is not null",
+        condition(check)
+    )
+}
+
+/// The query for rows with these numbers, all columns.
+pub(crate) fn rows_numbered(schema: &Schema, rows: &[u64]) -> String {
+    let columns =
+        std::iter::once(ROW.to_owned()).chain(schema.names().map(name)).collect::<Vec<_>>().join(", ");
+    let rows = rows.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    format!("select {columns} from input where {ROW} in ({rows}) order by {ROW}")
 }
 
 fn with_previous(check: &Check, column: &str) -> String {
@@ -252,6 +379,15 @@ pub(crate) fn sample(check: &Check, schema: &Schema, now: Timestamp, rows: usize
             "select {columns} from {} where {} {end}",
             with_previous(check, column),
             out_of_order(check)
+        )),
+        CheckKind::ZScore { column, below } => Some(format!(
+            "select {columns} from {} where not ({}) {end}",
+            with_moments(check, column),
+            near(column, *below)
+        )),
+        CheckKind::References { .. } => Some(format!(
+            "select {columns} from {} where \"gingham_there\" is null {end}",
+            with_referred(check)?
         )),
         _ => None,
     }

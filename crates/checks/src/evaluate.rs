@@ -2,12 +2,12 @@
 
 use base::Timestamp;
 use serde_json::{Map, Value};
-use tables::{Query, Schema, Table, Values};
+use tables::{Query, QueryLimits, Schema, Table};
 
 use crate::check::{Check, CheckKind, Measure};
 use crate::compile::{self, ROW, Shared};
 use crate::verdict::{CheckResult, Outcome, SampleRow, Verdict};
-use crate::{Error, Misfit, Result, Severity, fit, words};
+use crate::{Error, Misfit, Result, Rows, Severity, fit, shape, words};
 
 /// The most failing rows that are kept with a result.
 const SAMPLE_ROWS: usize = 5;
@@ -19,13 +19,19 @@ pub struct Circumstances {
     pub now: Timestamp,
     /// The column whose time tells people when a failing row was; the first column of times when absent.
     pub time_column: Option<String>,
+    /// How many rows each earlier version has.
+    pub history: Vec<u64>,
+    /// The other sources that checks may refer to, by name.
+    pub others: Vec<(String, Rows)>,
+    /// How much each scan may take; the usual limits of queries when absent.
+    pub limits: Option<QueryLimits>,
 }
 
 impl Circumstances {
     /// Ages counted from `now`, rows told by the first column of times.
     #[must_use]
     pub const fn at(now: Timestamp) -> Self {
-        Self { now, time_column: None }
+        Self { now, time_column: None, history: Vec::new(), others: Vec::new(), limits: None }
     }
 }
 
@@ -35,10 +41,17 @@ impl Circumstances {
 /// A check that cannot be evaluated comes out as [`Outcome::Error`] and does not disturb the others. `Err` is for
 /// the table itself.
 pub async fn evaluate(checks: &[Check], table: &Table, circumstances: &Circumstances) -> Result<Verdict> {
+    evaluate_rows(checks, &Rows::Table(table.clone()), circumstances).await
+}
+
+/// As [`evaluate`], on rows in memory or in a file.
+pub async fn evaluate_rows(checks: &[Check], table: &Rows, circumstances: &Circumstances) -> Result<Verdict> {
     let schema = table.schema().clone();
-    let rows = table.row_count() as u64;
+    let rows = table.row_count();
     let bench = Bench::new(table, &schema, circumstances)?;
-    let misfits = fit::each(checks, &schema);
+    let others: Vec<(&str, &Schema)> =
+        circumstances.others.iter().map(|(name, rows)| (name.as_str(), rows.schema())).collect();
+    let misfits = fit::each(checks, &schema, &others);
     let parts: Vec<Option<Shared>> = checks
         .iter()
         .zip(&misfits)
@@ -74,22 +87,30 @@ struct Figures {
 
 /// A table made ready for scans.
 struct Bench<'a> {
-    table: &'a Table,
-    numbered: Table,
+    rows: u64,
+    query: Query,
     schema: &'a Schema,
-    now: Timestamp,
+    circumstances: &'a Circumstances,
     time_column: Option<String>,
 }
 
 impl<'a> Bench<'a> {
-    fn new(table: &'a Table, schema: &'a Schema, circumstances: &Circumstances) -> Result<Self> {
-        let numbers = (1_i64..).take(table.row_count()).map(Some).collect();
+    fn new(table: &Rows, schema: &'a Schema, circumstances: &'a Circumstances) -> Result<Self> {
         let first_time = || schema.columns.iter().find(|column| column.kind == tables::ColumnType::Time);
+        let mut query = table.numbered()?;
+        for (name, rows) in &circumstances.others {
+            if name != "input" {
+                query = rows.beside(query, name);
+            }
+        }
+        if let Some(limits) = &circumstances.limits {
+            query = query.limits(limits.clone());
+        }
         Ok(Self {
-            table,
-            numbered: table.with_column(ROW, Values::Int(numbers))?,
+            rows: table.row_count(),
+            query,
             schema,
-            now: circumstances.now,
+            circumstances,
             time_column: circumstances
                 .time_column
                 .clone()
@@ -98,7 +119,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn run(&self, sql: &str) -> Result<Table, tables::Error> {
-        Query::new().table("input", self.numbered.clone()).run(sql).await
+        self.query.run(sql).await
     }
 
     /// The figures of all parts that are there, in order. When the scan fails, each part is tried alone, so that
@@ -129,20 +150,54 @@ impl<'a> Bench<'a> {
         check: &Check,
         shared: Option<Result<Figures, tables::Error>>,
     ) -> Result<CheckResult> {
-        let figures = match (shared, compile::own_scan(check)) {
+        if let CheckKind::Parses { column, form } = &check.kind {
+            return self.of_texts(check, column, form).await;
+        }
+        let figures = match (shared, compile::own_scan(check, self.schema)) {
             (Some(shared), _) => shared?,
             (None, Some(own)) => figures(&self.run(&own).await?, 0)?,
             (None, None) => return self.of_schema_or_query(check).await,
         };
         if check.kind.is_row_check() {
-            self.of_rows(check, figures).await
+            self.of_rows(check, figures, None).await
         } else {
             Ok(self.of_figure(check, figures))
         }
     }
 
+    /// The result of a check whose form is read outside of SQL.
+    async fn of_texts(&self, check: &Check, column: &str, form: &crate::Form) -> Result<CheckResult> {
+        let found = self.run(&compile::texts(check, column)).await?;
+        let (numbers, texts) = (found.numbers("row")?, found.texts("value")?);
+        let (mut rows, mut failing, mut first) = (0, 0_u64, Vec::new());
+        for (number, text) in numbers.into_iter().zip(texts) {
+            let Some(text) = text else { continue };
+            rows += 1;
+            if !shape::parses(form, &text) {
+                failing += 1;
+                if first.len() < SAMPLE_ROWS {
+                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a row")]
+                    first.push(number.unwrap_or_default() as u64);
+                }
+            }
+        }
+        let sample = if first.is_empty() {
+            Vec::new()
+        } else {
+            self.samples(&compile::rows_numbered(self.schema, &first)).await?
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a count of rows")]
+        let value = Some(failing as f64);
+        self.of_rows(check, Figures { rows, value }, Some(sample)).await
+    }
+
     /// The result of a check of single rows.
-    async fn of_rows(&self, check: &Check, found: Figures) -> Result<CheckResult> {
+    async fn of_rows(
+        &self,
+        check: &Check,
+        found: Figures,
+        sample: Option<Vec<SampleRow>>,
+    ) -> Result<CheckResult> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
         let failing = found.value.unwrap_or_default() as u64;
         if found.rows == 0 {
@@ -167,7 +222,10 @@ impl<'a> Bench<'a> {
             );
             return Ok(self.holds(check, found.rows, observed, false, message));
         }
-        let sample = self.sample(check).await?;
+        let sample = match sample {
+            Some(sample) => sample,
+            None => self.sample(check).await?,
+        };
         let what = words::failing(check, &sample, self.time_column.as_deref());
         let sentence = format!(
             "{} of {} rows: {what}; expected {}",
@@ -195,16 +253,60 @@ impl<'a> Bench<'a> {
                 let message = format!("the table has {observed}, expected {expected}");
                 self.either(check, found.rows, bounds.hold(&found.rows), observed, message)
             }
+            (CheckKind::RowsAsIn { source, bounds }, _) => {
+                let others = self.circumstances.others.iter();
+                let other =
+                    others.filter(|(name, _)| name == source).map(|(_, rows)| rows.row_count()).next();
+                self.of_share(check, found.rows, other, bounds, &format!("source `{source}`"))
+            }
+            (CheckKind::Volume { bounds }, _) => match shape::median(&self.circumstances.history) {
+                None => {
+                    let message = format!(
+                        "nothing to compare with: the table has {} rows, and there is no earlier version",
+                        words::count(found.rows)
+                    );
+                    let observed = format!("{} rows", words::count(found.rows));
+                    self.holds(check, found.rows, observed, true, message)
+                }
+                usual => {
+                    let count = self.circumstances.history.len();
+                    let versions = format!("the median of {count} earlier versions");
+                    self.of_share(check, found.rows, usual, bounds, &versions)
+                }
+            },
+            (CheckKind::DistinctValues { column, values, exactly }, Some(away)) if found.rows > 0 => {
+                let message = shape::distinct_words(column, values, *exactly, away);
+                let observed = format!("{} away", words::figure(away));
+                self.either(check, found.rows, away == 0.0, observed, message)
+            }
+            (CheckKind::MostCommon { column, .. }, Some(outside)) if found.rows > 0 => {
+                let (observed, what) =
+                    if outside == 0.0 { ("among them", "is") } else { ("not among them", "is not") };
+                let message = format!("the most frequent value of `{column}` {what} {expected}");
+                self.either(check, found.rows, outside == 0.0, observed.to_owned(), message)
+            }
+            (CheckKind::Quantile { column, at, bounds }, Some(value)) if found.rows > 0 => {
+                let observed = format!("quantile {at} {}", words::figure(value));
+                let message =
+                    format!("the quantile {at} of `{column}` is {}; expected {bounds}", words::figure(value));
+                self.either(check, found.rows, bounds.hold(&value), observed, message)
+            }
             (CheckKind::Freshness { column, age }, Some(newest)) => {
                 #[expect(clippy::cast_possible_truncation, reason = "microseconds that came from whole ones")]
                 let newest = Timestamp::from_micros(newest as i64);
-                let observed = format!("newest {}", words::ago(self.now, newest));
+                let observed = format!("newest {}", words::ago(self.circumstances.now, newest));
                 let message = format!(
                     "the newest `{column}` is {}, {}; expected {expected}",
                     words::at(newest),
-                    words::ago(self.now, newest)
+                    words::ago(self.circumstances.now, newest)
                 );
-                self.either(check, found.rows, newest >= self.now.minus(*age), observed, message)
+                self.either(
+                    check,
+                    found.rows,
+                    newest >= self.circumstances.now.minus(*age),
+                    observed,
+                    message,
+                )
             }
             (CheckKind::Measured { column, measure, bounds }, Some(value)) => {
                 if found.rows == 0 && *measure != Measure::Distinct {
@@ -222,33 +324,39 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// The result of a check that compares the number of rows with another number.
+    fn of_share(
+        &self,
+        check: &Check,
+        rows: u64,
+        usual: Option<u64>,
+        bounds: &crate::Bounds<f64>,
+        than: &str,
+    ) -> CheckResult {
+        let usual = usual.unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "a share of rows")]
+        let share = match (rows, usual) {
+            // Nothing of nothing is as much as there was.
+            (0, 0) => 1.0,
+            (rows, usual) => rows as f64 / usual as f64,
+        };
+        let observed = format!("{} rows", words::count(rows));
+        let message = format!(
+            "the table has {observed}, {} times the {} of {than}; expected {}",
+            words::figure(share),
+            words::count(usual),
+            words::expected(check)
+        );
+        self.either(check, rows, bounds.hold(&share), observed, message)
+    }
+
     /// The result of a check that looks at the schema or brings its own query.
     async fn of_schema_or_query(&self, check: &Check) -> Result<CheckResult> {
-        let rows = self.table.row_count() as u64;
+        let rows = self.rows;
+        if let Some((holds, observed, message)) = shape::of_schema(check, self.schema) {
+            return Ok(self.either(check, rows, holds, observed, message));
+        }
         match &check.kind {
-            CheckKind::ColumnsExist { columns } => {
-                let missing: Vec<&str> = columns
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|name| self.schema.find(name).is_none())
-                    .collect();
-                let (observed, message) = if missing.is_empty() {
-                    ("all there".to_owned(), format!("all {} columns are there", columns.len()))
-                } else {
-                    let list = missing.join("`, `");
-                    let near =
-                        missing.first().and_then(|name| base::names::nearest(name, self.schema.names()));
-                    let near = near.map(|near| format!(" (there is `{near}`)")).unwrap_or_default();
-                    (format!("missing: {}", missing.join(", ")), format!("missing columns: `{list}`{near}"))
-                };
-                Ok(self.either(check, rows, missing.is_empty(), observed, message))
-            }
-            CheckKind::OfType { column, of_type } => {
-                let found = self.schema.find(column).map(|column| column.kind);
-                let observed = found.map(|kind| kind.to_string()).unwrap_or_default();
-                let message = format!("column `{column}` holds {observed}; expected {of_type}");
-                Ok(self.either(check, rows, found == Some(*of_type), observed, message))
-            }
             CheckKind::Sql { query } => {
                 let found = self.run(query).await?;
                 let failing = found.row_count() as u64;
@@ -273,10 +381,14 @@ impl<'a> Bench<'a> {
     }
 
     async fn sample(&self, check: &Check) -> Result<Vec<SampleRow>> {
-        let Some(sql) = compile::sample(check, self.schema, self.now, SAMPLE_ROWS) else {
+        let Some(sql) = compile::sample(check, self.schema, self.circumstances.now, SAMPLE_ROWS) else {
             return Ok(Vec::new());
         };
-        let found = self.run(&sql).await?.json_rows(SAMPLE_ROWS);
+        self.samples(&sql).await
+    }
+
+    async fn samples(&self, sql: &str) -> Result<Vec<SampleRow>> {
+        let found = self.run(sql).await?.json_rows(SAMPLE_ROWS);
         Ok(found
             .into_iter()
             .map(|mut values| SampleRow { row: take_row_number(&mut values).unwrap_or_default(), values })
@@ -285,10 +397,10 @@ impl<'a> Bench<'a> {
 
     /// Why there is nothing to check.
     fn nothing(&self, check: &Check) -> String {
-        match (self.table.row_count(), &check.where_sql) {
+        match (self.rows, &check.where_sql) {
             (0, _) => "the table has no rows".into(),
             (rows, None) => {
-                format!("all {} values of {} are missing", words::count(rows as u64), check.target())
+                format!("all {} values of {} are missing", words::count(rows), check.target())
             }
             (_, Some(condition)) => format!("no value of {} meets `{condition}`", check.target()),
         }
@@ -351,7 +463,12 @@ fn cannot_be(check: &Check, rows: u64, misfit: Misfit) -> CheckResult {
 }
 
 fn misfit_of(check: &Check, error: &Error) -> Misfit {
-    Misfit { check_id: check.id.clone(), message: error.to_string(), hint: base::Failure::hint(error) }
+    Misfit {
+        check_id: check.id.clone(),
+        message: error.to_string(),
+        hint: base::Failure::hint(error),
+        key: check.kind.key().to_owned(),
+    }
 }
 
 fn take_row_number(values: &mut Map<String, Value>) -> Option<u64> {

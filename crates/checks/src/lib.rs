@@ -7,6 +7,10 @@
 //! | `compile`, `evaluate` | all checks of a table in one scan, failing rows sampled |
 //! | `sound` | which rows hold every check that is more than a warning |
 //! | [`Verdict`] | the results, in words |
+//! | `rows` | rows in memory, or in a file that is read as the checks go |
+//! | [`draft()`] | a minimal suite from what is there, with its false alarms measured |
+//! | [`import`] | suites of Great Expectations, schemas of Pandera |
+//! | [`report`] | results as JUnit, SARIF, Markdown, HTML |
 //! | [`gate`] | rules for a model version: against a number, the baselines or the champion |
 //! | [`store`] | verdicts in the database, by what they are about |
 //!
@@ -20,20 +24,27 @@
 
 mod check;
 mod compile;
+mod draft;
 mod error;
 mod evaluate;
 mod fit;
 pub mod gate;
+pub mod import;
+pub mod report;
+mod rows;
+mod shape;
 mod sound;
 pub mod store;
 mod verdict;
 mod words;
 mod written;
 
-pub use check::{Bounds, Check, CheckKind, Measure, Operator, Order, Scalar, Severity};
+pub use check::{Bounds, Change, Check, CheckKind, Form, Measure, Operator, Order, Scalar, Severity};
+pub use draft::{Draft, Drafted, draft};
 pub use error::Error;
-pub use evaluate::{Circumstances, evaluate};
-pub use fit::{Misfit, misfits};
+pub use evaluate::{Circumstances, evaluate, evaluate_rows};
+pub use fit::{Misfit, fault, misfits, misfits_among};
+pub use rows::Rows;
 pub use sound::sound_rows;
 pub use verdict::{CheckResult, Outcome, SampleRow, Verdict};
 

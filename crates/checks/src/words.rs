@@ -3,7 +3,7 @@
 use base::{Period, Timestamp};
 use serde_json::Value;
 
-use crate::check::{Check, CheckKind, Measure, Order};
+use crate::check::{Check, CheckKind, Form, Measure, Order};
 use crate::verdict::SampleRow;
 
 /// A count with commas between its thousands.
@@ -81,6 +81,32 @@ pub(crate) fn expected(check: &Check) -> String {
         CheckKind::Freshness { age, .. } => format!("newest at most {} ago", age.in_words()),
         CheckKind::Measured { measure, bounds, .. } => format!("{} {bounds}", measure_words(*measure)),
         CheckKind::Sql { .. } => "no rows".to_owned(),
+        CheckKind::Quantile { at, bounds, .. } => format!("quantile {at} {bounds}"),
+        CheckKind::ZScore { below, .. } => {
+            format!("less than {} standard deviations from the mean", figure(*below))
+        }
+        CheckKind::Parses { form: Form::Json, .. } => "JSON".to_owned(),
+        CheckKind::Parses { form: Form::Time(format), .. } => format!("a time as `{format}`"),
+        CheckKind::RowSum { columns, bounds } => format!("`{}` {bounds}", columns.join("` + `")),
+        CheckKind::PairInSet { values, .. } => {
+            let pairs: Vec<String> = values.iter().map(|(one, other)| format!("({one}, {other})")).collect();
+            format!("one of {}", some(&pairs))
+        }
+        CheckKind::DistinctValues { values, exactly, .. } => {
+            format!("{} {}", if *exactly { "exactly the values" } else { "all of" }, some(values))
+        }
+        CheckKind::MostCommon { values, .. } => format!("one of {}", some(values)),
+        CheckKind::ColumnsAre { columns, in_order } => {
+            format!("columns {}{}", some(columns), if *in_order { " in this order" } else { "" })
+        }
+        CheckKind::ColumnCount { bounds } => format!("{bounds} columns"),
+        CheckKind::Shape { columns, .. } => format!("{} columns of known types", columns.len()),
+        CheckKind::OfTypes { of_types, .. } => {
+            of_types.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+        }
+        CheckKind::References { source, .. } => format!("every key in `{source}`"),
+        CheckKind::RowsAsIn { source, bounds } => format!("{bounds} times the rows of `{source}`"),
+        CheckKind::Volume { bounds } => format!("{bounds} times the usual rows"),
     };
     if check.mostly < 1.0 {
         format!("{words}, for at least {} % of the rows", figure(check.mostly * 100.0))
@@ -107,6 +133,8 @@ pub(crate) const fn measure_words(measure: Measure) -> &'static str {
         Measure::Stdev => "standard deviation",
         Measure::Sum => "sum",
         Measure::Distinct => "number of different values",
+        Measure::UniqueShare => "share of different values",
+        Measure::NullShare => "share of missing values",
     }
 }
 
@@ -142,6 +170,18 @@ pub(crate) fn failing(check: &Check, sample: &[SampleRow], time_column: Option<&
     let what = match &check.kind {
         CheckKind::Compare { left, right, .. } => {
             format!("`{left}` is {} and `{right}` is {}", of(first, left), of(first, right))
+        }
+        CheckKind::PairInSet { left, right, .. } => {
+            format!("`{left}` is {} and `{right}` is {}", of(first, left), of(first, right))
+        }
+        CheckKind::RowSum { columns, .. } => {
+            let parts: Vec<String> =
+                columns.iter().map(|column| format!("`{column}` is {}", of(first, column))).collect();
+            parts.join(", ")
+        }
+        CheckKind::References { columns, source, .. } => {
+            let key: Vec<String> = columns.iter().map(|column| of(first, column)).collect();
+            format!("the key is not in `{source}`, such as {}", key.join(", "))
         }
         CheckKind::Unique { columns } => {
             let key: Vec<String> = columns.iter().map(|column| of(first, column)).collect();

@@ -2,9 +2,9 @@
 
 use base::Period;
 use serde::{Deserialize, Serialize};
-use tables::ColumnType;
+use tables::{Column, ColumnType};
 
-use crate::check::{Bounds, Check, CheckKind, Measure, Operator, Order, Scalar, Severity};
+use crate::check::{Bounds, Change, Check, CheckKind, Form, Measure, Operator, Order, Scalar, Severity};
 
 /// The shape on the page. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -73,7 +73,93 @@ pub(crate) struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     distinct: Option<Vec<Option<f64>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    unique_share: Option<Vec<Option<f64>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    null_share: Option<Vec<Option<f64>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quantile: Option<QuantileWritten>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    z_score: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parses: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    row_sum: Option<SumWritten>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pair_in_set: Option<PairsWritten>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    distinct_contain: Option<Vec<Scalar>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    distinct_equal: Option<Vec<Scalar>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    most_common_in: Option<Vec<Scalar>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    columns_in_order: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    columns_are: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    column_count: Option<Vec<Option<u64>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schema: Option<ShapeWritten>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    type_in: Option<Vec<ColumnType>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    references: Option<ReferencesWritten>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows_as_in: Option<AsInWritten>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    volume: Option<Vec<Option<f64>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     sql: Option<String>,
+}
+
+/// `quantile: { at: 0.95, between: [0, 10] }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QuantileWritten {
+    at: f64,
+    between: Vec<Option<f64>>,
+}
+
+/// `row_sum: { columns: [a, b], between: [100, 100] }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SumWritten {
+    columns: Vec<String>,
+    between: Vec<Option<f64>>,
+}
+
+/// `pair_in_set: { columns: [a, b], values: [[1, x], [2, y]] }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PairsWritten {
+    columns: (String, String),
+    values: Vec<(Scalar, Scalar)>,
+}
+
+/// `schema: { columns: [{ name: a, type: int }], allow: [new_columns] }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShapeWritten {
+    columns: Vec<Column>,
+    #[serde(default)]
+    allow: Vec<Change>,
+}
+
+/// `references: { columns: [a], source: other, to: [b] }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReferencesWritten {
+    columns: Vec<String>,
+    source: String,
+    to: Vec<String>,
+}
+
+/// `rows_as_in: { source: other, share: [1, 1] }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsInWritten {
+    source: String,
+    share: Vec<Option<f64>>,
 }
 
 /// `unique: true` beside `column`, or the columns themselves.
@@ -144,13 +230,11 @@ impl TryFrom<Written> for Check {
         base::names::check_name("check", &id).map_err(|error| error.to_string())?;
         let kind = kind_of(&written)?;
         let refuse = |why: &str| Err(format!("check `{id}`: {why}"));
-        let own_columns = matches!(
-            kind,
-            CheckKind::RowCount { .. }
-                | CheckKind::Sql { .. }
-                | CheckKind::ColumnsExist { .. }
-                | CheckKind::Compare { .. }
-        ) || matches!(written.unique, Some(Key::Columns(_)));
+        let own_columns = matches!(kind, CheckKind::Compare { .. } | CheckKind::ColumnsExist { .. })
+            || matches!(kind, CheckKind::RowSum { .. } | CheckKind::PairInSet { .. })
+            || matches!(kind, CheckKind::References { .. })
+            || matches!(written.unique, Some(Key::Columns(_)))
+            || kind.columns().is_empty();
         if own_columns && written.column.is_some() {
             return refuse("`column` has no meaning here");
         }
@@ -261,6 +345,8 @@ fn kind_of(written: &Written) -> Result<CheckKind, String> {
         (Measure::Stdev, &written.stdev),
         (Measure::Sum, &written.sum),
         (Measure::Distinct, &written.distinct),
+        (Measure::UniqueShare, &written.unique_share),
+        (Measure::NullShare, &written.null_share),
     ] {
         if let Some(pair) = pair {
             let bounds = bounds(id, measure.word(), pair)?;
@@ -270,6 +356,8 @@ fn kind_of(written: &Written) -> Result<CheckKind, String> {
     if let Some(query) = written.sql.clone() {
         kinds.push(CheckKind::Sql { query });
     }
+    of_the_whole(written, &column, &mut kinds)?;
+    of_other_rows(written, &column, &mut kinds)?;
     let mut kinds = kinds.into_iter();
     match (kinds.next(), kinds.next()) {
         (Some(kind), None) => Ok(kind),
@@ -278,6 +366,112 @@ fn kind_of(written: &Written) -> Result<CheckKind, String> {
             Err(format!("check `{id}`: it says two things that must hold; write two checks"))
         }
     }
+}
+
+fn filled<T: Clone>(id: &str, key: &str, values: &[T]) -> Result<Vec<T>, String> {
+    if values.is_empty() {
+        return Err(format!("check `{id}`: `{key}` is empty"));
+    }
+    Ok(values.to_vec())
+}
+
+/// The kinds about the values of a column, or the columns of a table, as a whole.
+fn of_the_whole(
+    written: &Written,
+    column: &dyn Fn() -> Result<String, String>,
+    kinds: &mut Vec<CheckKind>,
+) -> Result<(), String> {
+    let id = &written.id;
+    if let Some(quantile) = &written.quantile {
+        if !(0.0..=1.0).contains(&quantile.at) {
+            return Err(format!("check `{id}`: `at` is a quantile, between 0 and 1"));
+        }
+        let bounds = bounds(id, "between", &quantile.between)?;
+        kinds.push(CheckKind::Quantile { column: column()?, at: quantile.at, bounds });
+    }
+    for (key, values, exactly) in [
+        ("distinct_contain", &written.distinct_contain, false),
+        ("distinct_equal", &written.distinct_equal, true),
+    ] {
+        if let Some(values) = values {
+            let values = filled(id, key, values)?;
+            kinds.push(CheckKind::DistinctValues { column: column()?, values, exactly });
+        }
+    }
+    if let Some(values) = &written.most_common_in {
+        let values = filled(id, "most_common_in", values)?;
+        kinds.push(CheckKind::MostCommon { column: column()?, values });
+    }
+    for (key, columns, in_order) in
+        [("columns_in_order", &written.columns_in_order, true), ("columns_are", &written.columns_are, false)]
+    {
+        if let Some(columns) = columns {
+            kinds.push(CheckKind::ColumnsAre { columns: filled(id, key, columns)?, in_order });
+        }
+    }
+    if let Some(pair) = &written.column_count {
+        kinds.push(CheckKind::ColumnCount { bounds: bounds(id, "column_count", pair)? });
+    }
+    if let Some(shape) = &written.schema {
+        let columns = filled(id, "columns", &shape.columns)?;
+        kinds.push(CheckKind::Shape { columns, allow: shape.allow.clone() });
+    }
+    if let Some(types) = &written.type_in {
+        let of_types = filled(id, "type_in", types)?;
+        kinds.push(CheckKind::OfTypes { column: column()?, of_types });
+    }
+    if let Some(pair) = &written.volume {
+        kinds.push(CheckKind::Volume { bounds: bounds(id, "volume", pair)? });
+    }
+    Ok(())
+}
+
+/// The kinds about several columns of a row, about all rows at once, and about other sources.
+fn of_other_rows(
+    written: &Written,
+    column: &dyn Fn() -> Result<String, String>,
+    kinds: &mut Vec<CheckKind>,
+) -> Result<(), String> {
+    let id = &written.id;
+    if let Some(below) = written.z_score {
+        if !(below > 0.0 && below.is_finite()) {
+            return Err(format!("check `{id}`: `z_score` is a number of standard deviations above 0"));
+        }
+        kinds.push(CheckKind::ZScore { column: column()?, below });
+    }
+    if let Some(form) = &written.parses {
+        let form = match form.as_str() {
+            "json" => Form::Json,
+            format if format.contains('%') => Form::Time(format.to_owned()),
+            other => {
+                return Err(format!(
+                    "check `{id}`: `parses` is `json` or a format of times such as `%Y-%m-%d`, not `{other}`"
+                ));
+            }
+        };
+        kinds.push(CheckKind::Parses { column: column()?, form });
+    }
+    if let Some(sum) = &written.row_sum {
+        let columns = filled(id, "columns", &sum.columns)?;
+        kinds.push(CheckKind::RowSum { columns, bounds: bounds(id, "between", &sum.between)? });
+    }
+    if let Some(pairs) = &written.pair_in_set {
+        let (left, right) = pairs.columns.clone();
+        kinds.push(CheckKind::PairInSet { left, right, values: filled(id, "values", &pairs.values)? });
+    }
+    if let Some(references) = &written.references {
+        let columns = filled(id, "columns", &references.columns)?;
+        if columns.len() != references.to.len() {
+            return Err(format!("check `{id}`: `columns` and `to` name a different number of columns"));
+        }
+        let (source, to) = (references.source.clone(), references.to.clone());
+        kinds.push(CheckKind::References { columns, source, to });
+    }
+    if let Some(other) = &written.rows_as_in {
+        let bounds = bounds(id, "share", &other.share)?;
+        kinds.push(CheckKind::RowsAsIn { source: other.source.clone(), bounds });
+    }
+    Ok(())
 }
 
 impl From<Check> for Written {
@@ -365,9 +559,59 @@ impl From<Check> for Written {
                     Measure::Stdev => written.stdev = pair,
                     Measure::Sum => written.sum = pair,
                     Measure::Distinct => written.distinct = pair,
+                    Measure::UniqueShare => written.unique_share = pair,
+                    Measure::NullShare => written.null_share = pair,
                 }
             }
             CheckKind::Sql { query } => written.sql = Some(query),
+            CheckKind::Quantile { column, at, bounds } => {
+                column_is(column);
+                written.quantile = Some(QuantileWritten { at, between: vec![bounds.low, bounds.high] });
+            }
+            CheckKind::ZScore { column, below } => {
+                column_is(column);
+                written.z_score = Some(below);
+            }
+            CheckKind::Parses { column, form } => {
+                column_is(column);
+                written.parses = Some(match form {
+                    Form::Json => "json".to_owned(),
+                    Form::Time(format) => format,
+                });
+            }
+            CheckKind::RowSum { columns, bounds } => {
+                written.row_sum = Some(SumWritten { columns, between: vec![bounds.low, bounds.high] });
+            }
+            CheckKind::PairInSet { left, right, values } => {
+                written.pair_in_set = Some(PairsWritten { columns: (left, right), values });
+            }
+            CheckKind::DistinctValues { column, values, exactly } => {
+                column_is(column);
+                if exactly {
+                    written.distinct_equal = Some(values);
+                } else {
+                    written.distinct_contain = Some(values);
+                }
+            }
+            CheckKind::MostCommon { column, values } => {
+                column_is(column);
+                written.most_common_in = Some(values);
+            }
+            CheckKind::ColumnsAre { columns, in_order: true } => written.columns_in_order = Some(columns),
+            CheckKind::ColumnsAre { columns, in_order: false } => written.columns_are = Some(columns),
+            CheckKind::ColumnCount { bounds } => written.column_count = Some(vec![bounds.low, bounds.high]),
+            CheckKind::Shape { columns, allow } => written.schema = Some(ShapeWritten { columns, allow }),
+            CheckKind::OfTypes { column, of_types } => {
+                column_is(column);
+                written.type_in = Some(of_types);
+            }
+            CheckKind::References { columns, source, to } => {
+                written.references = Some(ReferencesWritten { columns, source, to });
+            }
+            CheckKind::RowsAsIn { source, bounds } => {
+                written.rows_as_in = Some(AsInWritten { source, share: vec![bounds.low, bounds.high] });
+            }
+            CheckKind::Volume { bounds } => written.volume = Some(vec![bounds.low, bounds.high]),
         }
         written
     }
@@ -406,6 +650,25 @@ mod tests {
             "{id: a, column: c, mean: [0, 1]}",
             "{id: a, column: c, distinct: [null, 12]}",
             "{id: a, sql: select 1 from input where false}",
+            "{id: a, column: c, quantile: {at: 0.95, between: [0, null]}}",
+            "{id: a, column: c, z_score: 3, mostly: 0.9}",
+            "{id: a, column: c, parses: json}",
+            "{id: a, column: c, parses: '%Y-%m-%d'}",
+            "{id: a, row_sum: {columns: [b, c], between: [1, 1]}, where: b > 0}",
+            "{id: a, pair_in_set: {columns: [b, c], values: [[1, x], [2, y]]}}",
+            "{id: a, column: c, distinct_contain: [1]}",
+            "{id: a, column: c, distinct_equal: [x, y]}",
+            "{id: a, column: c, most_common_in: [x]}",
+            "{id: a, columns_in_order: [b, c]}",
+            "{id: a, columns_are: [b, c]}",
+            "{id: a, column_count: [1, 2]}",
+            "{id: a, schema: {columns: [{name: b, type: int}], allow: [new_columns, wider_numbers]}}",
+            "{id: a, column: c, type_in: [int, real]}",
+            "{id: a, references: {columns: [b], source: other, to: [c]}}",
+            "{id: a, rows_as_in: {source: other, share: [1, 1]}}",
+            "{id: a, volume: [0.5, 2]}",
+            "{id: a, column: c, unique_share: [0.9, 1]}",
+            "{id: a, column: c, null_share: [null, 0.1]}",
         ] {
             let check = read(yaml).unwrap();
             let json = serde_json::to_string(&check).unwrap();
@@ -436,6 +699,14 @@ mod tests {
             ("{id: a, column: c, max_age: soon}", "is not a length of time"),
             ("{id: a, column: c, severity: fatal, not_null: true}", "unknown variant `fatal`"),
             ("{id: 'a b', column: c, not_null: true}", "check name `a b`"),
+            ("{id: a, column: c, quantile: {at: 1.5, between: [0, 1]}}", "between 0 and 1"),
+            ("{id: a, column: c, z_score: -1}", "standard deviations above 0"),
+            ("{id: a, column: c, parses: date}", "not `date`"),
+            ("{id: a, row_sum: {columns: [], between: [0, 1]}}", "`columns` is empty"),
+            ("{id: a, column: c, row_sum: {columns: [b], between: [0, 1]}}", "`column` has no meaning here"),
+            ("{id: a, references: {columns: [b], source: o, to: []}}", "a different number of columns"),
+            ("{id: a, schema: {columns: [{name: b, type: int}], allow: [all]}}", "unknown variant `all`"),
+            ("{id: a, columns_are: [b], where: b > 1}", "`where` has no meaning here"),
         ] {
             let error = read(yaml).unwrap_err();
             assert!(error.contains(why), "{yaml}: {error}");

@@ -58,6 +58,10 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Ask predictions, labels and datasets by SQL.
     Sql(SqlArguments),
+    /// Evaluate the data checks of a folder here, without a server; exit code 2 if one fails.
+    Test(crate::commands::test::TestArguments),
+    /// Propose a suite of checks from rows, or bring one in from another tool.
+    Checks(crate::commands::checks::ChecksArguments),
     /// Compare two sets of rows column by column: files, datasets or stretches of the archive.
     Drift(crate::commands::drift::DriftArguments),
     /// Add rows to a dataset as a new version.

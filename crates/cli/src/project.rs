@@ -56,7 +56,7 @@ impl Project {
 }
 
 /// The folder that a file is in; that of a bare name is the current one.
-fn folder_of(file: &Path) -> &Path {
+pub(crate) fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

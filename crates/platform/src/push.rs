@@ -1,6 +1,6 @@
 //! New rows become a dataset version, after every check that concerns them.
 
-use base::{Actor, Digest, NewEvent, ObjectRef, Timestamp};
+use base::{Actor, Digest, NewEvent, ObjectRef, PageRequest, Timestamp};
 use checks::{Check, Circumstances, Outcome, Verdict, evaluate};
 use datasets::{DatasetVersion, NewVersion};
 use serde::Serialize;
@@ -8,6 +8,9 @@ use serde_json::json;
 use tables::{DeltaTable, Table};
 
 use crate::{Error, Platform, specs};
+
+/// With how many of the newest versions a check of volume compares.
+const VERSIONS_COMPARED: usize = 30;
 
 /// What a push brought about.
 #[derive(Debug, Clone, Serialize)]
@@ -48,13 +51,28 @@ impl Platform {
         let rows = self.fitted(dataset, rows).await?;
         let checks: Vec<Check> = applied.iter().flat_map(|applied| applied.spec.checks.clone()).collect();
         let time = applied.first().map(|applied| applied.spec.data.time.clone());
-        let circumstances = Circumstances { now: self.clock.now(), time_column: time.clone() };
+        let circumstances = Circumstances {
+            time_column: time.clone(),
+            history: self.rows_before(dataset).await?,
+            ..Circumstances::at(self.clock.now())
+        };
         let verdict = evaluate(&checks, &rows, &circumstances).await?;
         if verdict.blocked {
             return Err(Error::Blocked { summary: summary_of(&verdict), verdict: Box::new(verdict) });
         }
         let version = self.append(dataset, &rows, time.as_deref(), origin, &verdict, actor).await?;
         Ok(Pushed { version, verdict })
+    }
+
+    /// How many rows each of the newest versions brought, for checks of volume.
+    async fn rows_before(&self, dataset: &str) -> Result<Vec<u64>, Error> {
+        let page = PageRequest::first(VERSIONS_COMPARED);
+        let mut reader = self.db.read().await?;
+        if datasets::find_dataset(&mut reader, dataset).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let versions = datasets::list_versions(&mut reader, dataset, &page).await?;
+        Ok(versions.items.into_iter().map(|version| version.rows_added).collect())
     }
 
     /// The newest version of a dataset.

@@ -1,12 +1,14 @@
 //! SQL over tables: read-only, with limits on rows, bytes, memory and time.
 
 mod failure;
+mod file;
 mod guard;
 mod plan;
 mod session;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +69,7 @@ pub struct Query {
 enum Source {
     Rows(Table),
     Delta { table: DeltaTable, version: Option<i64>, more: Vec<Table> },
+    Parquet(PathBuf),
     View(String),
 }
 
@@ -81,6 +84,13 @@ impl Query {
     #[must_use]
     pub fn table(self, name: impl Into<String>, rows: Table) -> Self {
         self.source(name, Source::Rows(rows))
+    }
+
+    /// Adds a Parquet file, which is read as the query goes, in the order of its rows: memory does not grow with
+    /// them. What its columns hold is as in [`Table::from_parquet`].
+    #[must_use]
+    pub fn parquet(self, name: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        self.source(name, Source::Parquet(file.into()))
     }
 
     /// Adds a Delta table, at a version or as it is when the query runs.
@@ -195,7 +205,8 @@ impl Query {
             Source::Delta { table, more, .. } => {
                 table.known_rows() + more.iter().map(Table::row_count).sum::<usize>()
             }
-            Source::View(_) => 0,
+            // One thread keeps the rows of a file in order.
+            Source::Parquet(_) | Source::View(_) => 0,
         };
         self.sources.iter().map(|(_, source)| rows(source)).sum()
     }

@@ -338,3 +338,5 @@ async fn rows_that_are_more_than_odd_are_not_sound() {
     let sound = sound_rows(&warnings, &weather(), &Circumstances::at(time("2014-02-01"))).await.unwrap();
     assert!(sound.into_iter().all(|sound| sound));
 }
+
+mod whole;

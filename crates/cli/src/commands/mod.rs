@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod apply;
+pub(crate) mod checks;
 mod complete;
 mod data;
 pub(crate) mod drift;
@@ -17,6 +18,7 @@ mod restore;
 mod show;
 mod sql;
 mod status;
+pub(crate) mod test;
 pub(crate) mod traffic;
 mod up;
 mod worker;
@@ -53,6 +55,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Ls(list) => list::list(&client()?, &list, json).await?,
         Command::Show(show) => show::show(&client()?, &show, json).await?,
         Command::Sql(sql) => sql::sql(&client()?, &sql, json).await?,
+        Command::Test(test) => return test::test(&test, json).await,
+        Command::Checks(checks) => checks::checks(&checks, json).await?,
         Command::Drift(drift) => return drift::drift(client, &drift, json).await,
         Command::Push(push) => return manage::push(&client()?, &push, json).await,
         Command::Train(train) => return manage::train(&client()?, &train, json).await,

@@ -4,6 +4,7 @@ mod error;
 mod parse;
 mod positions;
 mod shape;
+mod suite;
 
 pub use error::SpecError;
 pub use parse::{SpecSource, parse};
@@ -12,3 +13,4 @@ pub use shape::{
     Candidate, DataSpec, DeploymentSpec, EvaluateSpec, PipelineSpec, PromotionSpec, RetrainSpec,
     RetrainWindow, Spec,
 };
+pub use suite::{Places, Suite, SuiteSource, parse_suite, suite_yaml, yaml_value};

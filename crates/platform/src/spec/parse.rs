@@ -26,7 +26,15 @@ const METRICS: [&str; 5] = ["mae", "rmse", "wape", "mape", "r2"];
 
 /// Reads a spec; an error says where it is and what was probably meant.
 pub fn parse(source: &SpecSource) -> Result<Spec, SpecError> {
-    let yaml = &source.spec_yaml;
+    let (positions, value) = read_value(&source.spec_yaml)?;
+    let spec: Spec =
+        serde_path_to_error::deserialize(value).map_err(|cause| shape_error(&positions, &cause))?;
+    Sense { positions: &positions, source }.check(&spec)?;
+    Ok(spec)
+}
+
+/// The values of a file beside the places of its parts.
+pub(super) fn read_value(yaml: &str) -> Result<(Positions, serde_json::Value), SpecError> {
     if yaml.len() > MOST_BYTES {
         return Err(error(
             None,
@@ -41,10 +49,7 @@ pub fn parse(source: &SpecSource) -> Result<Spec, SpecError> {
     if value.is_null() {
         return Err(error(None, "the file is empty".to_owned()));
     }
-    let spec: Spec =
-        serde_path_to_error::deserialize(value).map_err(|cause| shape_error(&positions, &cause))?;
-    Sense { positions: &positions, source }.check(&spec)?;
-    Ok(spec)
+    Ok((positions, value))
 }
 
 fn error(position: Option<Position>, message: String) -> SpecError {
@@ -52,7 +57,10 @@ fn error(position: Option<Position>, message: String) -> SpecError {
 }
 
 /// Places an error of shape, and looks for the word that was probably meant.
-fn shape_error(positions: &Positions, cause: &serde_path_to_error::Error<serde_json::Error>) -> SpecError {
+pub(super) fn shape_error(
+    positions: &Positions,
+    cause: &serde_path_to_error::Error<serde_json::Error>,
+) -> SpecError {
     let message = cause.inner().to_string();
     let path = match cause.path().to_string() {
         path if path == "." => String::new(),
@@ -106,6 +114,10 @@ impl Sense<'_> {
             if !ids.insert(check.id.as_str()) {
                 return Err(self
                     .wrong(&format!("checks[{index}].id"), format!("two checks are called `{}`", check.id)));
+            }
+            if let Some(fault) = checks::fault(check) {
+                let path = format!("checks[{index}].{}", fault.key);
+                return Err(SpecError { hint: fault.hint, ..self.wrong(&path, fault.message) });
             }
         }
         Ok(())

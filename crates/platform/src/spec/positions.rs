@@ -76,6 +76,11 @@ impl Positions {
         }
     }
 
+    /// The place of exactly the part at `path`.
+    pub(super) fn exact(&self, path: &str) -> Option<Position> {
+        self.0.get(path).copied()
+    }
+
     /// A scalar is a key when its mapping waits for one, else a value.
     fn scalar(&mut self, levels: &mut [Level], text: &str, at: Position) {
         if let Some(Level::Mapping { path, key: key @ None }) = levels.last_mut() {

@@ -45,6 +45,7 @@ pub(super) async fn plan(
     for (name, source) in sources.iter().filter(|(name, _)| wanted.contains(name)) {
         let provider: Arc<dyn TableProvider> = match source {
             Source::Rows(rows) => memory(std::slice::from_ref(rows))?,
+            Source::Parquet(file) => super::file::parquet(state, file).await?,
             Source::Delta { table, version, more } if more.iter().all(|rows| rows.row_count() == 0) => {
                 delta(state, table, *version).await?
             }

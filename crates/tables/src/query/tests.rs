@@ -190,3 +190,20 @@ async fn a_filtered_query_over_a_delta_table_is_quick() {
     // Measured at 20 to 40 ms in an unoptimised build on a busy machine; ten times that means that something broke.
     assert!(times.iter().all(|(_, time)| *time < Duration::from_millis(400)), "{times:?}");
 }
+
+#[tokio::test]
+async fn a_parquet_file_is_asked_like_a_table_and_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hours [1] *.parquet");
+    std::fs::write(&path, hours(20_000).to_parquet().unwrap()).unwrap();
+    let query = Query::new()
+        .parquet("file", &path)
+        .view("numbered", "select *, row_number() over () as place from file");
+    assert_eq!(number(&query, "select count(*) as n from file where sky = 'Rain'").await, 6_666.0);
+    let out_of_place = "select count(*) as n from numbered where place <> n + 1";
+    assert_eq!(number(&query, out_of_place).await, 0.0);
+    let found = query.run("select date_time, sky from numbered where n = 2").await.unwrap();
+    assert_eq!(found.column("date_time").unwrap(), hours(3).slice(2, 1).column("date_time").unwrap());
+    let missing = Query::new().parquet("file", "/nowhere.parquet").run("select 1 from file").await;
+    assert!(missing.unwrap_err().to_string().contains("/nowhere.parquet"));
+}
