@@ -1,7 +1,7 @@
 //! The command line: starts the server, and asks it for everything else.
 //!
-//! This is the only crate that knows clap and prints. Apart from `up`, `worker` and `completions`
-//! each command talks to a server over HTTP, so nothing can be done here that the API cannot do.
+//! This is the only crate that knows clap and prints. Apart from `up`, `worker`, `completions`,
+//! and `test` and `checks`, which look at files only, each command talks to a server over HTTP, so nothing can be done here that the API cannot do.
 
 #![cfg_attr(
     test,

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod build;
+mod checks;
 mod figures;
 mod http;
 mod machine;
@@ -80,6 +81,12 @@ const BENCHES: &[Bench] = &[
         what: "single rows over HTTP, beside FastAPI, MLServer, mlflow and BentoML",
         usual: false,
         run: serving::serving,
+    },
+    Bench {
+        name: "checks",
+        what: "thirty checks over a million rows beside Great Expectations",
+        usual: false,
+        run: checks::beside_great_expectations,
     },
     Bench {
         name: "edit-build",

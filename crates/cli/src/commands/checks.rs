@@ -12,6 +12,8 @@ use platform::spec::{Suite, SuiteSource, suite_yaml, yaml_value};
 use serde_json::{Value, json};
 use tables::{ColumnType, Table};
 
+use super::dataset_rows::dataset_rows;
+use crate::client::Client;
 use crate::exit::hinted;
 use crate::output;
 use crate::project::read_table;
@@ -28,7 +30,7 @@ pub(crate) struct ChecksArguments {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Act {
-    /// Propose a minimal suite for a file of rows, each check explained, with the false alarms it would have given.
+    /// Propose a minimal suite for a file of rows or a dataset of the server, each check explained, with the false alarms it would have given.
     Draft(DraftArguments),
     /// Bring in a suite of Great Expectations (JSON) or a schema of Pandera (YAML).
     Import(ImportArguments),
@@ -36,7 +38,8 @@ enum Act {
 
 #[derive(Debug, Clone, Args)]
 struct DraftArguments {
-    /// The newest rows: a CSV (also `.gz`) or Parquet file.
+    /// The newest rows: a CSV (also `.gz`) or Parquet file, or the name of a dataset on the server.
+    #[arg(value_name = "DATASET|FILE")]
     file: PathBuf,
     /// Files with the rows of earlier versions, oldest first, to try the checks on. Without them the file is cut
     /// into parts.
@@ -66,15 +69,23 @@ struct ImportArguments {
 }
 
 /// Does what is asked.
-pub(super) async fn checks(arguments: &ChecksArguments, json: bool) -> Result<()> {
+pub(super) async fn checks(
+    client: impl FnOnce() -> Result<Client>,
+    arguments: &ChecksArguments,
+    json: bool,
+) -> Result<()> {
     match &arguments.act {
-        Act::Draft(draft) => self::draft(draft, json).await,
+        Act::Draft(draft) => self::draft(client, draft, json).await,
         Act::Import(import) => self::import(import, json),
     }
 }
 
-async fn draft(arguments: &DraftArguments, json: bool) -> Result<()> {
-    let newest = read_table(&arguments.file)?;
+async fn draft(
+    client: impl FnOnce() -> Result<Client>,
+    arguments: &DraftArguments,
+    json: bool,
+) -> Result<()> {
+    let (newest, versions) = rows(client, arguments).await?;
     if newest.row_count() == 0 {
         return Err(hinted(
             format!("`{}` has no rows: nothing can be proposed", arguments.file.display()),
@@ -82,7 +93,7 @@ async fn draft(arguments: &DraftArguments, json: bool) -> Result<()> {
         ));
     }
     let (parts, how) = if arguments.earlier.is_empty() {
-        cut(&newest, arguments.time.as_deref())?
+        cut(&newest, arguments.time.as_deref(), &versions)?
     } else {
         let mut parts = Vec::new();
         for file in &arguments.earlier {
@@ -95,13 +106,13 @@ async fn draft(arguments: &DraftArguments, json: bool) -> Result<()> {
         parts.push(newest);
         (parts, how)
     };
-    let from_versions = !arguments.earlier.is_empty();
+    let from_versions = !arguments.earlier.is_empty() || versions.len() > 1;
     let drafted = checks::draft(&parts, from_versions, SystemClock.now()).await?;
     let name = source_name(&arguments.file);
-    let file = arguments.file.display().to_string();
+    let named = |file: &Path| from_suite(file, arguments.out.as_deref());
     let checks = drafted.checks.iter().map(|drafted| drafted.check.clone()).collect();
-    let yaml =
-        suite_of(&name, &file, arguments.earlier.iter().map(|f| f.display().to_string()).collect(), checks);
+    let history = arguments.earlier.iter().map(|file: &PathBuf| named(file)).collect();
+    let yaml = suite_of(&name, &named(&arguments.file), history, checks);
     if json {
         output::json(&json!({ "how": how, "draft": drafted, "yaml": yaml }));
         return write(arguments.out.as_deref(), &yaml);
@@ -123,6 +134,26 @@ async fn draft(arguments: &DraftArguments, json: bool) -> Result<()> {
     Ok(())
 }
 
+/// A file as a suite names it, which is seen from the folder of the suite.
+fn from_suite(file: &Path, suite: Option<&Path>) -> String {
+    let beside = suite.and_then(Path::parent).is_none_or(|folder| folder.as_os_str().is_empty());
+    let whole = if beside { None } else { file.canonicalize().ok() };
+    whole.unwrap_or_else(|| file.to_owned()).display().to_string()
+}
+
+/// The newest rows; for a dataset of the server also how many rows each version brought.
+async fn rows(
+    client: impl FnOnce() -> Result<Client>,
+    arguments: &DraftArguments,
+) -> Result<(Table, Vec<usize>)> {
+    let name = arguments.file.to_string_lossy();
+    let is_name = base::names::check_name("dataset", &name).is_ok();
+    if is_name && !arguments.file.exists() && arguments.earlier.is_empty() {
+        return dataset_rows(&client()?, &name).await;
+    }
+    Ok((read_table(&arguments.file)?, Vec::new()))
+}
+
 fn explain(draft: &Draft, say: fn(&str)) {
     let rate = |drafted: &Drafted| match drafted.false_alarm_rate() {
         None => "not tried".to_owned(),
@@ -140,46 +171,52 @@ fn explain(draft: &Draft, say: fn(&str)) {
     }
 }
 
-/// Parts of a file, oldest first, and how they were made.
-fn cut(rows: &Table, time: Option<&str>) -> Result<(Vec<Table>, String)> {
+/// Parts of the rows, oldest first, and how they were made: as large as the versions, or equal.
+fn cut(rows: &Table, time: Option<&str>, versions: &[usize]) -> Result<(Vec<Table>, String)> {
     let first_time = || {
-        let columns = rows.schema().columns.iter();
-        columns.clone().find(|column| column.kind == ColumnType::Time).map(|column| column.name.clone())
+        let mut columns = rows.schema().columns.iter();
+        columns.find(|column| column.kind == ColumnType::Time).map(|column| column.name.clone())
     };
-    let count = PARTS.min(rows.row_count() / 20).max(1);
-    let part_of: Vec<usize> = match time.map(str::to_owned).or_else(first_time) {
+    let all = rows.row_count();
+    let count = PARTS.min(all / 20).max(1);
+    let equal: Vec<usize> = (0..count).map(|part| all * (part + 1) / count - all * part / count).collect();
+    let as_versions = versions.len() > 1 && versions.iter().sum::<usize>() == all;
+    let sizes = if as_versions { versions } else { equal.as_slice() };
+    let mut order: Vec<usize> = (0..all).collect();
+    let how = match time.map(str::to_owned).or_else(first_time) {
         Some(time) => {
             let times = rows.times(&time).with_context(|| format!("`--time {time}`"))?;
-            let mut order: Vec<usize> = (0..times.len()).collect();
             order.sort_by_key(|row| times.get(*row).copied().flatten());
-            let mut parts = vec![0; times.len()];
-            for (place, row) in order.into_iter().enumerate() {
-                if let Some(part) = parts.get_mut(row) {
-                    *part = place * count / times.len().max(1);
-                }
-            }
-            return parted(rows, &parts, count, &format!("in the order of `{time}`"));
+            format!("in the order of `{time}`")
         }
-        None => (0..rows.row_count()).map(|row| scattered(row) % count).collect(),
+        None => {
+            order.sort_by_key(|row| scattered(*row));
+            "at random, as no column holds times".to_owned()
+        }
     };
-    parted(rows, &part_of, count, "at random, as no column holds times")
-}
-
-fn parted(rows: &Table, part_of: &[usize], count: usize, how: &str) -> Result<(Vec<Table>, String)> {
+    let mut part_of = vec![0; all];
+    let mut rest = order.into_iter();
+    for (part, size) in sizes.iter().enumerate() {
+        for row in rest.by_ref().take(*size) {
+            if let Some(place) = part_of.get_mut(row) {
+                *place = part;
+            }
+        }
+    }
     let part = |wanted: usize| {
         let keep: Vec<bool> = part_of.iter().map(|part| *part == wanted).collect();
         rows.filter(&keep)
     };
-    let parts = (0..count).map(part).collect::<Result<Vec<_>, _>>()?;
-    Ok((
-        parts,
-        format!(
-            "on each of {count} parts of this file after the first, cut {how}, drawn from those before it"
-        ),
-    ))
+    let parts = (0..sizes.len()).map(part).collect::<Result<Vec<_>, _>>()?;
+    let sizes = if as_versions { ", each as large as a version" } else { "" };
+    let how = format!(
+        "on each of {} parts of the rows after the first, cut {how}{sizes}, drawn from those before it",
+        parts.len()
+    );
+    Ok((parts, how))
 }
 
-/// Spreads neighbouring rows; the same row always falls into the same part. Fibonacci hashing (Knuth, TAOCP 3, 6.4).
+/// Where a row comes among scattered ones, always the same. Fibonacci hashing (Knuth, TAOCP 3, 6.4).
 fn scattered(row: usize) -> usize {
     let spread = (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
     usize::try_from(spread).unwrap_or_default()

@@ -4,6 +4,7 @@ mod apply;
 pub(crate) mod checks;
 mod complete;
 mod data;
+mod dataset_rows;
 pub(crate) mod drift;
 mod feed;
 mod jobs;
@@ -56,7 +57,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Show(show) => show::show(&client()?, &show, json).await?,
         Command::Sql(sql) => sql::sql(&client()?, &sql, json).await?,
         Command::Test(test) => return test::test(&test, json).await,
-        Command::Checks(checks) => checks::checks(&checks, json).await?,
+        Command::Checks(checks) => checks::checks(client, &checks, json).await?,
         Command::Drift(drift) => return drift::drift(client, &drift, json).await,
         Command::Push(push) => return manage::push(&client()?, &push, json).await,
         Command::Train(train) => return manage::train(&client()?, &train, json).await,
