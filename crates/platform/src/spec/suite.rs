@@ -141,7 +141,7 @@ mod tests {
 
     fn wrong(yaml: &str) -> String {
         let error = parse_suite("checks.yaml", yaml).unwrap_err();
-        format!("{error}{}", error.hint.map(|hint| format!("; {hint}")).unwrap_or_default())
+        format!("{error}{}", error.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())
     }
 
     #[test]
@@ -151,15 +151,15 @@ mod tests {
             ("    cheks: []\n", "checks.yaml:4:5: unknown field `cheks`"),
             (
                 "    checks:\n      - { id: a, column: b, matches: '(' }\n",
-                "checks.yaml:5:27: check `a`: the pattern `(` does not compile",
+                "checks.yaml:5:29: check `a`: the pattern `(` does not compile",
             ),
             (
                 "    checks:\n      - { id: a, column: b, parses: '%Q' }\n",
-                "checks.yaml:5:27: check `a`: `%Q` is not a format of times",
+                "checks.yaml:5:29: check `a`: `%Q` is not a format of times",
             ),
             (
                 "    checks:\n      - { id: a, row_count: [1, 2] }\n      - { id: a, row_count: [1, 3] }\n",
-                "checks.yaml:6:9: check `a`: an earlier check has this id",
+                "checks.yaml:6:11: check `a`: an earlier check has this id",
             ),
         ] {
             let found = wrong(&format!("{head}{rest}"));
