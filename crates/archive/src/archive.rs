@@ -66,9 +66,11 @@ pub(crate) struct Inner {
     options: ArchiveOptions,
     models: RwLock<BTreeMap<String, Arc<Model>>>,
     counters: Arc<Counters>,
-    writer: Writer,
+    pub(crate) writer: Writer,
     /// Commits, new columns and joining of files happen one after the other.
-    changing: tokio::sync::Mutex<()>,
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Rows that must be kept once are looked up and appended one call after the other.
+    pub(crate) once: tokio::sync::Mutex<()>,
 }
 
 /// The two tables of one model.
@@ -157,6 +159,7 @@ impl Archive {
             counters,
             writer,
             changing: tokio::sync::Mutex::new(()),
+            once: tokio::sync::Mutex::new(()),
         });
         tokio::spawn(commit_now_and_then(Arc::downgrade(&inner), every, enough));
         Ok(Self { inner })
@@ -277,6 +280,10 @@ impl Inner {
         })
     }
 
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
     pub(crate) fn all_models(&self) -> Vec<Arc<Model>> {
         self.models.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -341,6 +348,11 @@ impl Inner {
 
     async fn commit(&self) -> Result<()> {
         let _changing = self.changing.lock().await;
+        self.commit_now().await
+    }
+
+    /// Commits what is acknowledged. The caller holds `changing`.
+    pub(crate) async fn commit_now(&self) -> Result<()> {
         // Frames up to here are in memory as a whole; later ones are not touched below.
         let acknowledged = self.counters.last_sequence.load(Ordering::Acquire);
         let mut first_error = None;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use base::Timestamp;
-use tables::{ColumnType, Query, QueryLimits, Range, Table, Values};
+use tables::{ColumnType, DeltaTable, Query, QueryLimits, Range, Table, Values};
 use uuid::Uuid;
 
 use crate::archive::{Archive, Model};
@@ -15,30 +15,28 @@ impl Archive {
     ///
     /// Each model has `<model>.predictions`, `<model>.labels` and `<model>.scored` with its features as
     /// columns; `predictions`, `labels` and `scored` hold all models with the columns that all have. `scored` is
-    /// predictions with `label` and `label_time`, both missing until a label comes; the newest label counts.
+    /// predictions with `label` and `label_time`, both missing until a label comes; the newest label counts, and the
+    /// newest one whose source begins with `override` before all others.
     pub async fn sql(&self, sql: &str, limits: QueryLimits) -> Result<Table> {
         Ok(self.query()?.limits(limits).run(sql).await?)
     }
 
     /// A query over the tables of [`Archive::sql`] as they are now, to which other tables can be added.
     pub fn query(&self) -> Result<Query> {
+        self.query_known_by(None)
+    }
+
+    /// Like [`Archive::query`], as the archive would have answered at a moment: without what it was told later.
+    pub fn query_known_by(&self, known_by: Option<Timestamp>) -> Result<Query> {
         let mut query = Query::new();
         let models = self.inner.all_models();
         for model in &models {
             let (version, rows) = model.predictions.view()?;
-            query = query.delta_and_rows(
-                format!("{}.predictions", model.name),
-                model.predictions.delta.clone(),
-                Some(version),
-                rows,
-            );
+            let delta = model.predictions.delta.clone();
+            query = add(query, &format!("{}.predictions", model.name), delta, version, rows, known_by);
             let (version, rows) = model.labels.view()?;
-            query = query.delta_and_rows(
-                format!("{}.labels", model.name),
-                model.labels.delta.clone(),
-                Some(version),
-                rows,
-            );
+            let delta = model.labels.delta.clone();
+            query = add(query, &format!("{}.labels", model.name), delta, version, rows, known_by);
             query = query.view(format!("{}.scored", model.name), scored_sql(&model.name));
         }
         for (name, columns) in [
@@ -46,9 +44,11 @@ impl Archive {
             ("labels", layout::label_columns().collect()),
             ("scored", layout::common_columns().chain(["label", "label_time"]).collect()),
         ] {
-            if !models.is_empty() {
-                query = query.view(name, union_sql(&models, name, &columns));
-            }
+            query = if models.is_empty() {
+                query.table(name, Table::empty(&layout::empty_schema(name))?)
+            } else {
+                query.view(name, union_sql(&models, name, &columns))
+            };
         }
         Ok(query)
     }
@@ -57,10 +57,23 @@ impl Archive {
     /// `label_time` added. Reads only files that can hold such rows, and plans no query: made to be called for
     /// each window.
     pub async fn scored(&self, model: &str, from: Timestamp, to: Timestamp) -> Result<Table> {
+        self.scored_known_by(model, from, to, None).await
+    }
+
+    /// Like [`Archive::scored`], as the archive would have answered at a moment: without predictions and labels that it
+    /// was told later.
+    pub async fn scored_known_by(
+        &self,
+        model: &str,
+        from: Timestamp,
+        to: Timestamp,
+        known_by: Option<Timestamp>,
+    ) -> Result<Table> {
         let model = self.inner.model(model)?;
         let window = Range::Time { from: from.as_micros(), to: to.as_micros() };
-        let predictions = model.predictions.within("event_time", &window).await?;
-        let labels = Labels::of(&model, &predictions, &window).await?;
+        let predictions = known(model.predictions.within("event_time", &window).await?, known_by)?;
+        let mut labels = Labels::of(&model, &predictions, &window).await?;
+        labels.rows = known(labels.rows, known_by)?;
         labels.join(&predictions)
     }
 
@@ -87,6 +100,30 @@ impl Archive {
     }
 }
 
+/// Adds a table to a query; with `known_by` only its rows that the archive had been told by then.
+fn add(
+    query: Query,
+    name: &str,
+    delta: DeltaTable,
+    version: i64,
+    rows: Vec<Table>,
+    known_by: Option<Timestamp>,
+) -> Query {
+    let Some(known_by) = known_by else { return query.delta_and_rows(name, delta, Some(version), rows) };
+    let Some((model, table)) = name.rsplit_once('.') else { return query };
+    let ever = format!("{table}_ever");
+    query
+        .delta_and_rows(format!("{model}.{ever}"), delta, Some(version), rows)
+        .view(name, format!("select * from \"{model}\".{ever} where received_time <= timestamp '{known_by}'"))
+}
+
+/// The rows that the archive had been told by that moment.
+fn known(rows: Table, known_by: Option<Timestamp>) -> Result<Table> {
+    let Some(known_by) = known_by else { return Ok(rows) };
+    let range = Range::Time { from: i64::MIN, to: known_by.as_micros().saturating_add(1) };
+    Ok(rows.within("received_time", &range)?)
+}
+
 /// The labels that may belong to some predictions.
 struct Labels {
     rows: Table,
@@ -107,15 +144,18 @@ impl Labels {
 
     /// For each prediction the row of the label that counts.
     fn newest(&self, predictions: &Table) -> Result<Vec<Option<usize>>> {
-        type Age = (i64, i64);
+        /// What a person decided against the recorded outcome, when it became known, when it was told.
+        type Age = (bool, i64, i64);
         let ids = self.rows.texts("prediction_id")?;
         let entities = self.rows.texts("entity")?;
         let moments = self.rows.times("event_time")?;
         let known = self.rows.times("label_time")?;
         let told = self.rows.times("received_time")?;
+        let sources = self.rows.texts("source")?;
         let age = |row: usize| -> Age {
             let at = |times: &[Option<i64>]| times.get(row).copied().flatten().unwrap_or(i64::MIN);
-            (at(&known), at(&told))
+            let source = sources.get(row).and_then(Option::as_deref);
+            (source.is_some_and(|source| source.starts_with(layout::OVERRIDE)), at(&known), at(&told))
         };
         let mut by_id: HashMap<&str, usize> = HashMap::new();
         let mut by_key: HashMap<(Option<&str>, i64), usize> = HashMap::new();
@@ -171,19 +211,24 @@ fn pick<T: Clone>(values: &[Option<T>], rows: &[Option<usize>]) -> Vec<Option<T>
 
 /// Predictions with their newest label. Model names hold no quotes: the archive checks them.
 fn scored_sql(model: &str) -> String {
+    let forced = format!("source like '{}%'", layout::OVERRIDE);
+    // Of the label by id and the one by entity and time, the one that counts.
+    let keyed_counts = "k.label_time is not null and (n.label_time is null or (k.forced and not n.forced) \
+        or (k.forced = n.forced and k.label_time > n.label_time))";
+    let order = "order by forced desc, label_time desc, received_time desc";
     format!(
-        r#"with newest as (
-            select *, row_number() over (partition by prediction_id order by label_time desc, received_time desc) as rank
-            from "{model}".labels where prediction_id is not null
+        r#"with told as (
+            select *, coalesce({forced}, false) as forced from "{model}".labels
+        ), newest as (
+            select *, row_number() over (partition by prediction_id {order}) as rank
+            from told where prediction_id is not null
         ), keyed as (
-            select *, row_number() over (partition by entity, event_time order by label_time desc, received_time desc) as rank
-            from "{model}".labels where prediction_id is null
+            select *, row_number() over (partition by entity, event_time {order}) as rank
+            from told where prediction_id is null
         )
         select p.*,
-            case when k.label_time is not null and (n.label_time is null or k.label_time > n.label_time)
-                then k.value else n.value end as label,
-            case when k.label_time is not null and (n.label_time is null or k.label_time > n.label_time)
-                then k.label_time else n.label_time end as label_time
+            case when {keyed_counts} then k.value else n.value end as label,
+            case when {keyed_counts} then k.label_time else n.label_time end as label_time
         from "{model}".predictions p
         left join newest n on n.prediction_id = p.prediction_id and n.rank = 1
         left join keyed k on k.event_time = p.event_time and coalesce(k.entity, '') = coalesce(p.entity, '') and k.rank = 1"#

@@ -40,6 +40,22 @@ const LABEL_COLUMNS: [(&str, ColumnType); 8] = [
 /// Columns that the joined view adds.
 const JOINED_COLUMNS: [&str; 2] = ["label", "label_time"];
 
+/// How the source of a label begins with which a person overrules what was recorded.
+pub(crate) const OVERRIDE: &str = "override";
+
+/// The columns of the view over all models `name`, where there is no model yet.
+pub(crate) fn empty_schema(name: &str) -> Schema {
+    if name == "labels" {
+        return labels_schema(ColumnType::Real);
+    }
+    let mut schema = predictions_schema(&[], ColumnType::Real);
+    if name == "scored" {
+        schema.columns.push(Column::new("label", ColumnType::Real));
+        schema.columns.push(Column::new("label_time", ColumnType::Time));
+    }
+    schema
+}
+
 /// The names of the columns that every model has.
 pub(crate) fn common_columns() -> impl Iterator<Item = &'static str> {
     PREDICTION_COLUMNS.iter().map(|(name, _)| *name)
@@ -51,7 +67,8 @@ pub(crate) fn label_columns() -> impl Iterator<Item = &'static str> {
 }
 
 /// The column in which a feature is kept: its own name, unless that is taken.
-pub(crate) fn feature_column(feature: &str) -> String {
+#[must_use]
+pub fn feature_column(feature: &str) -> String {
     if common_columns().chain(JOINED_COLUMNS).any(|taken| taken == feature) {
         format!("feature_{feature}")
     } else {

@@ -4,8 +4,8 @@
 //! committed to a Delta table within a minute. Delta's own log carries the position in ours with each commit, so
 //! that a crash at any moment neither loses nor doubles an acknowledged row.
 //!
-//! A row that is sent twice by its caller is kept twice: predictions are told apart by their id, and it is
-//! not looked up.
+//! Deployments of this process make their ids themselves, and [`Archive::append`] does not look them up. Rows that come
+//! from elsewhere may be sent again after a lost answer: [`Archive::append_new`] keeps each id once.
 
 #![cfg_attr(
     test,
@@ -17,7 +17,9 @@ mod ask;
 mod codec;
 mod error;
 mod faults;
+mod forget;
 mod layout;
+mod once;
 mod row;
 mod stream;
 mod wal;
@@ -26,4 +28,7 @@ mod writer;
 pub use archive::{Archive, ArchiveOptions, ArchiveStatus};
 pub use error::{Error, Result};
 pub use faults::{FaultPoint, Faults};
+pub use forget::{Erased, Expired};
+pub use layout::feature_column;
+pub use once::Appended;
 pub use row::{Cell, Label, Prediction, StoredLabel, StoredPrediction};

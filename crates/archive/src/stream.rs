@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tables::{DeltaTable, Marker, Range, Schema, Table};
+use tables::{DeltaTable, Marker, Range, Schema, Selector, Table};
 
 use crate::faults::{FaultPoint, Faults};
 use crate::layout::Row;
@@ -177,6 +177,21 @@ impl<R: Row> Stream<R> {
             state.waiting_from = Some(first);
         }
         Ok(0)
+    }
+
+    /// Takes rows out of the table; see [`DeltaTable::remove_rows`]. Never while rows are being committed.
+    pub(crate) async fn remove(&self, within: Option<(&str, &Range)>, which: Selector) -> Result<usize> {
+        let removed = self.delta.remove_rows(within, which).await?;
+        self.state().version = self.delta.version();
+        Ok(removed.rows)
+    }
+
+    /// Leaves nothing on the disk that the newest version does not need: neither data nor its log's statistics.
+    pub(crate) async fn forget(&self) -> Result<usize> {
+        let files = self.delta.vacuum(std::time::Duration::ZERO).await?;
+        self.delta.forget_history().await?;
+        self.state().version = self.delta.version();
+        Ok(files)
     }
 
     /// Joins small files if there are many. Never while rows are being committed.

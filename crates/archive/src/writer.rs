@@ -29,6 +29,10 @@ enum Command {
     Append(Call),
     /// Everything up to this frame is committed.
     Committed(i64),
+    /// The log goes on in a new segment.
+    Rotate(oneshot::Sender<()>),
+    /// Everything up to this frame is committed; answered when its segments are gone.
+    Drop(i64, oneshot::Sender<()>),
 }
 
 /// What the archive counts.
@@ -54,6 +58,8 @@ impl std::fmt::Debug for Command {
         formatter.write_str(match self {
             Self::Append(_) => "Append",
             Self::Committed(_) => "Committed",
+            Self::Rotate(_) => "Rotate",
+            Self::Drop(..) => "Drop",
         })
     }
 }
@@ -79,6 +85,18 @@ impl Writer {
                             group.push(call);
                         }
                         Command::Committed(sequence) => forget(&mut wal, sequence),
+                        Command::Rotate(done) => {
+                            // What came before it belongs to the old segment.
+                            write(&mut wal, std::mem::take(&mut group), &counters);
+                            bytes = 0;
+                            wal.rotate();
+                            // Whoever asked may have gone.
+                            let _ = done.send(());
+                        }
+                        Command::Drop(sequence, done) => {
+                            forget(&mut wal, sequence);
+                            let _ = done.send(());
+                        }
                     }
                     if bytes < FRAME_BYTES {
                         next = calls.try_recv().ok();
@@ -98,6 +116,24 @@ impl Writer {
     pub(crate) async fn append(&self, call: Call) -> Result<()> {
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         queue.send(Command::Append(call)).await.map_err(|_| Error::Closed)
+    }
+
+    /// Begins a new segment of the log: what was acknowledged so far is in older ones.
+    pub(crate) async fn rotate(&self) -> Result<()> {
+        let (done, is_done) = oneshot::channel();
+        self.ask(Command::Rotate(done), is_done).await
+    }
+
+    /// Like [`Writer::committed`], and waits until the segments that hold nothing else are gone.
+    pub(crate) async fn drop_until(&self, sequence: i64) -> Result<()> {
+        let (done, is_done) = oneshot::channel();
+        self.ask(Command::Drop(sequence, done), is_done).await
+    }
+
+    async fn ask(&self, command: Command, is_done: oneshot::Receiver<()>) -> Result<()> {
+        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
+        queue.send(command).await.map_err(|_| Error::Closed)?;
+        is_done.await.map_err(|_| Error::Closed)
     }
 
     /// Tells the thread that the log is needed no more up to `sequence`.

@@ -62,6 +62,13 @@ pub(crate) enum Command {
     Test(crate::commands::test::TestArguments),
     /// Propose a suite of checks from rows, or bring one in from another tool.
     Checks(crate::commands::checks::ChecksArguments),
+    /// Write predictions with their labels to a file.
+    Export(crate::commands::archive::ExportArguments),
+    /// Decide how long predictions are kept, hold them, erase an entity.
+    Archive {
+        #[command(subcommand)]
+        command: crate::commands::archive::ArchiveCommand,
+    },
     /// Compare two sets of rows column by column: files, datasets or stretches of the archive.
     Drift(crate::commands::drift::DriftArguments),
     /// Add rows to a dataset as a new version.
@@ -269,6 +276,9 @@ pub(crate) struct SqlArguments {
     /// Print CSV.
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
+    /// Answer as of this moment: without predictions and labels that the archive was told later.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) known_by: Option<base::Timestamp>,
 }
 
 #[derive(Debug, Clone, Args)]

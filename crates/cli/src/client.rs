@@ -129,6 +129,38 @@ impl Client {
         self.send(self.request(Method::POST, path).header("content-type", content_type).body(body)).await
     }
 
+    /// Sends JSON in place of what was there.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// Writes what is answered to a file as it comes; returns how many bytes it has.
+    pub(crate) async fn get_to_file(
+        &self,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        file: &std::path::Path,
+    ) -> Result<u64> {
+        use std::io::Write;
+        let mut url = self.url(path);
+        url.query_pairs_mut()
+            .extend_pairs(query.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?))));
+        let request = self.authorized(self.http.get(url));
+        let mut response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await.into());
+        }
+        let words = || format!("`{}` cannot be written", file.display());
+        let mut out = std::fs::File::create(file).with_context(words)?;
+        let mut bytes = 0;
+        while let Some(part) = response.chunk().await.context("the server's answer broke off")? {
+            out.write_all(&part).with_context(words)?;
+            bytes += part.len() as u64;
+        }
+        out.sync_all().with_context(words)?;
+        Ok(bytes)
+    }
+
     /// Sends JSON and takes bytes.
     pub(crate) async fn post_for_bytes(&self, path: &str, body: &Value) -> Result<bytes::Bytes> {
         let request = self.request(Method::POST, path).json(body);

@@ -33,6 +33,9 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_23_metric_segments",
     "20261122_32_traffic",
     "20261122_38_notices",
+    "20261122_46_archive_rules",
+    "20261122_47_served_elsewhere",
+    "20261122_48_cloud_events",
 ];
 
 const TABLE: &str = "create table if not exists schema_migrations \

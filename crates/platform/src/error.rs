@@ -70,6 +70,24 @@ macro_rules! errors {
                 /// The model.
                 model: String,
             },
+            /// Rows of a model that is served elsewhere cannot be kept.
+            #[error("column `{column}` of the rows of `{model}` cannot be used: {reason}")]
+            RowsUnusable {
+                /// The model.
+                model: String,
+                /// The column.
+                column: String,
+                /// What is wrong with it.
+                reason: String,
+            },
+            /// Nothing of the model's archive may be deleted.
+            #[error("the archive of `{model}` is held: {reason}")]
+            Held {
+                /// The model.
+                model: String,
+                /// Why it is held.
+                reason: String,
+            },
             /// The object has no known shape.
             #[error("`{object}` names nothing whose origin is known")]
             UnknownObject {
@@ -181,10 +199,11 @@ impl Failure for Error {
             | Self::UnknownNotifier { .. }
             | Self::UnknownObject { .. }
             | Self::NoMonitor { .. } => Kind::NotFound,
-            Self::NoRows { .. } | Self::ProjectNotEmpty { .. } => Kind::Conflict,
+            Self::NoRows { .. } | Self::Held { .. } | Self::ProjectNotEmpty { .. } => Kind::Conflict,
             Self::RowsDoNotFit { .. }
             | Self::Prepared { .. }
             | Self::NotServable { .. }
+            | Self::RowsUnusable { .. }
             | Self::UnknownRows { .. }
             | Self::NotifiersFile { .. }
             | Self::WebhookAddress { .. } => Kind::Invalid,
@@ -199,6 +218,8 @@ impl Failure for Error {
         match self {
             Self::ModelNotApplied { .. } => "model_not_found",
             Self::NoMonitor { .. } => "monitor_not_found",
+            Self::RowsUnusable { .. } => "rows_unusable",
+            Self::Held { .. } => "archive_held",
             Self::UnknownObject { .. } => "object_not_found",
             Self::UnknownRows { .. } => "rows_unknown",
             Self::UnknownNotifier { .. } => "notifier_not_found",
@@ -235,6 +256,7 @@ impl Failure for Error {
                     .into(),
             ),
             Self::NoMonitor { .. } => Some("add a `monitor` to its `gingham.yaml` and apply it".into()),
+            Self::Held { .. } => Some("lift the hold first: `gingham archive hold MODEL --lift`".into()),
             Self::UnknownRows { .. } => Some(
                 "write `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or `archive:MODEL@FROM..TO`"
                     .into(),

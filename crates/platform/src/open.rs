@@ -142,14 +142,17 @@ impl Platform {
         Ok(Error::ModelNotApplied { model: model.to_owned(), nearest: nearest.map(str::to_owned) })
     }
 
-    /// What was applied for a model.
+    /// What was applied for a model, or how it is watched if it is served elsewhere.
     ///
     /// # Errors
     /// [`Error::ModelNotApplied`].
     pub async fn applied(&self, model: &str) -> Result<crate::AppliedSpec, Error> {
         match specs::find(&mut self.db.read().await?, model).await? {
             Some(applied) => Ok(applied),
-            None => Err(self.not_applied(model).await?),
+            None => match self.elsewhere(model).await? {
+                Some(elsewhere) => Ok(elsewhere),
+                None => Err(self.not_applied(model).await?),
+            },
         }
     }
 }

@@ -32,9 +32,22 @@ impl Platform {
     /// # Errors
     /// SQL that cannot be run, with the nearest name when one is unknown; limits of time and size.
     pub async fn sql(&self, query: &str, limit: usize) -> Result<SqlAnswer, Error> {
+        self.sql_known_by(query, limit, None).await
+    }
+
+    /// Like [`Platform::sql`]; predictions and labels as the archive would have answered at `known_by`.
+    ///
+    /// # Errors
+    /// As [`Platform::sql`].
+    pub async fn sql_known_by(
+        &self,
+        query: &str,
+        limit: usize,
+        known_by: Option<Timestamp>,
+    ) -> Result<SqlAnswer, Error> {
         let started = Instant::now();
         let limits = QueryLimits { max_rows: limit, ..QueryLimits::default() };
-        let mut tables = self.archive.query()?;
+        let mut tables = self.archive.query_known_by(known_by)?;
         for (name, table, version) in self.dataset_tables(query).await? {
             tables = tables.delta(name, table, version);
         }

@@ -62,7 +62,8 @@ impl Platform {
 
     /// Looks at every monitor once. While predictions come, time is the present, so that silence is noticed.
     async fn look_at_all(&self) -> Result<(), Error> {
-        let applied = specs::all(&mut self.db.read().await?).await?;
+        let mut applied = specs::all(&mut self.db.read().await?).await?;
+        applied.extend(self.all_elsewhere().await?);
         for applied in applied.iter().filter(|applied| applied.spec.monitor.is_some()) {
             let model = &applied.spec.model;
             let Some(newest) = self.archive.watermark(model) else { continue };
@@ -81,8 +82,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NoMonitor`] when the model has none.
     pub async fn evaluate_monitor(&self, model: &str, until: Option<Timestamp>) -> Result<Watched, Error> {
-        let applied = specs::find(&mut self.db.read().await?, model).await?;
-        let Some(applied) = applied else { return Err(self.not_applied(model).await?) };
+        let applied = self.applied(model).await?;
         let Some(spec) = applied.spec.monitor.clone() else {
             return Err(Error::NoMonitor { model: model.to_owned() });
         };
@@ -207,9 +207,14 @@ impl Platform {
         if let Some(reference) = self.references.lock().await.get(&key) {
             return Ok(Some(Arc::clone(reference)));
         }
-        let found = registry::get_version(&mut self.db.read().await?, &key.0, number).await;
-        let Ok(version) = found else { return Ok(None) };
-        let Some(reference) = self.build_reference(applied, &version).await? else { return Ok(None) };
+        let reference = if applied.revision == 0 {
+            self.first_week(applied).await?
+        } else {
+            let found = registry::get_version(&mut self.db.read().await?, &key.0, number).await;
+            let Ok(version) = found else { return Ok(None) };
+            self.build_reference(applied, &version).await?
+        };
+        let Some(reference) = reference else { return Ok(None) };
         let reference = Arc::new(reference);
         let mut kept = self.references.lock().await;
         if kept.len() >= MOST_REFERENCES {
@@ -272,7 +277,7 @@ pub(crate) fn metrics_of(metrics: Option<&Value>) -> BTreeMap<String, f64> {
     fields.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
 }
 
-fn times_of(table: &Table, time: &str) -> Result<Vec<Timestamp>, tables::Error> {
+pub(crate) fn times_of(table: &Table, time: &str) -> Result<Vec<Timestamp>, tables::Error> {
     Ok(table.times(time)?.into_iter().map(|at| Timestamp::from_micros(at.unwrap_or_default())).collect())
 }
 

@@ -10,6 +10,7 @@
 
 mod app;
 mod apply;
+mod archive_door;
 mod content;
 mod credentials;
 mod data;

@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::{
-    apply, content, data, deployments, endpoint, events, front_door, info, mlflow, models, monitoring, oip,
-    openapi, overview, pipelines, predictions, runs, ui,
+    apply, archive_door, content, data, deployments, endpoint, events, front_door, info, mlflow, models,
+    monitoring, oip, openapi, overview, pipelines, predictions, runs, ui,
 };
 
 /// Whether a path belongs to a protocol.
@@ -58,6 +58,7 @@ pub fn routes() -> Routes {
         .and(deployments::routes())
         .and(deployments::create_routes())
         .and(predictions::routes())
+        .and(archive_door::routes())
         .and(apply::routes())
         .and(overview::routes())
         .and(openapi::routes())

@@ -1,5 +1,6 @@
 //! Tables in Delta Lake format: versions, appends, time travel.
 
+mod removal;
 mod rows;
 mod statistics;
 mod store;
@@ -20,6 +21,7 @@ use deltalake::writer::{DeltaWriter, RecordBatchWriter, WriteMode};
 use deltalake::{DeltaTable as Lake, DeltaTableBuilder, DeltaTableError};
 use url::Url;
 
+pub use self::removal::{Removed, Selector};
 use self::statistics::Statistics;
 use self::store::DurableFiles;
 use crate::{Error, Range, Result, Schema, Table, engine, parquet_file};

@@ -4,6 +4,9 @@
 library.
 """
 
+from typing import Any, Optional
+
+from ._archive import Logged
 from ._client import Client, connect
 from ._errors import Conflict, Denied, GinghamError, Invalid, NotFound, Unavailable
 from ._models import Alias, Model, ModelVersion
@@ -20,6 +23,7 @@ __all__ = [
     "Denied",
     "GinghamError",
     "Invalid",
+    "Logged",
     "Model",
     "ModelVersion",
     "NotFound",
@@ -29,4 +33,18 @@ __all__ = [
     "Unavailable",
     "__version__",
     "connect",
+    "log_labels",
+    "log_predictions",
 ]
+
+
+def log_predictions(
+    rows: Any, *, model: str, version: Optional[int] = None, deployment: Optional[str] = None
+) -> Logged:
+    """:meth:`Client.log_predictions` on the server that ``GINGHAM_URL`` names."""
+    return connect().log_predictions(rows, model=model, version=version, deployment=deployment)
+
+
+def log_labels(rows: Any, *, model: str, source: Optional[str] = None) -> Logged:
+    """:meth:`Client.log_outcomes` on the server that ``GINGHAM_URL`` names."""
+    return connect().log_outcomes(rows, model=model, source=source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
+from . import _archive
 from ._alerts import Alerts
 from ._datasets import Datasets
 from ._models import Models
@@ -72,9 +73,35 @@ class Client:
         )
         return answer or {}
 
-    def sql(self, query: str, *, limit: Optional[int] = None) -> Table:
-        """Rows of predictions, labels and datasets by SQL; ``to_pandas()`` makes a DataFrame."""
+    def log_predictions(
+        self, rows: Any, *, model: str, version: Optional[int] = None, deployment: Optional[str] = None
+    ) -> _archive.Logged:
+        """Keeps predictions of a model that is served elsewhere; returns when they are durable.
+
+        ``rows`` is a pandas DataFrame, a ``pyarrow.Table`` or a list of dicts. The column
+        ``prediction`` is the answer; ``prediction_id``, ``event_time``, ``entity``, ``version`` and
+        some more have their own meaning; all others are features. Rows without an id get one, and
+        the answer lists them in order. What is sent again after a lost answer is kept once.
+        """
+        return _archive.log_predictions(self._transport, rows, model, version, deployment)
+
+    def log_outcomes(self, rows: Any, *, model: str, source: Optional[str] = None) -> _archive.Logged:
+        """Tells how it turned out, for a table of rows with the column ``label``, and
+        ``prediction_id`` or ``entity`` and ``event_time``. A ``source`` that begins with
+        ``override`` overrules what was recorded."""
+        return _archive.log_labels(self._transport, rows, model, source)
+
+    def sql(
+        self, query: str, *, limit: Optional[int] = None, known_by: Optional[Time] = None
+    ) -> Table:
+        """Rows of predictions, labels and datasets by SQL; ``to_pandas()`` makes a DataFrame.
+
+        With ``known_by`` the answer is the one that this moment would have got: without
+        predictions and labels that came later.
+        """
         body: dict[str, Any] = {"query": query}
+        if known_by is not None:
+            body["known_by"] = written(known_by)
         if limit is not None:
             body["limit"] = limit
         return Table(self._transport.post("/api/v1/sql", body))

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod crash;
+mod forgetting;
 mod keeping;
 mod limits;
+mod once;
 mod story;
 
 use std::path::Path;

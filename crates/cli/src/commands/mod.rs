@@ -2,6 +2,7 @@
 
 mod apply;
 pub(crate) mod checks;
+pub(crate) mod archive;
 mod complete;
 mod data;
 mod dataset_rows;
@@ -58,6 +59,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Sql(sql) => sql::sql(&client()?, &sql, json).await?,
         Command::Test(test) => return test::test(&test, json).await,
         Command::Checks(checks) => checks::checks(client, &checks, json).await?,
+        Command::Export(export) => archive::export(&client()?, &export, json).await?,
+        Command::Archive { command } => archive::archive(&client()?, &command, json).await?,
         Command::Drift(drift) => return drift::drift(client, &drift, json).await,
         Command::Push(push) => return manage::push(&client()?, &push, json).await,
         Command::Train(train) => return manage::train(&client()?, &train, json).await,

@@ -9,7 +9,7 @@ use crate::output::{self, at, faint, text_at};
 
 /// Runs a query and prints its rows.
 pub(super) async fn sql(client: &Client, arguments: &SqlArguments, json: bool) -> Result<()> {
-    let body = json!({ "query": arguments.query, "limit": arguments.limit });
+    let body = json!({ "query": arguments.query, "limit": arguments.limit, "known_by": arguments.known_by });
     let answer = client.post("/api/v1/sql", &body).await?;
     if json {
         output::json(&answer);

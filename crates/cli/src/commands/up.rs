@@ -85,6 +85,7 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     let teller = tokio::spawn(Arc::clone(&platform).keep_telling(stopping.clone()));
     let traffic = tokio::spawn(Arc::clone(&platform).keep_traffic(stopping.clone()));
     let hooks = tokio::spawn(Arc::clone(&platform).tell_webhooks(rules, stopping.clone()));
+    let keeper = tokio::spawn(Arc::clone(&platform).keep_archive(stopping.clone()));
     let worker = tokio::spawn(Arc::clone(&platform).work(stopping));
     server::serve(app, listener, told_to_stop()).await.context("the server cannot serve")?;
     stop.send_replace(true);
@@ -94,6 +95,7 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     teller.abort();
     traffic.abort();
     hooks.abort();
+    keeper.abort();
     platform.close().await.map_err(|error| with_hint(&error))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ pub use error::SpecError;
 pub use parse::{SpecSource, parse};
 pub use positions::Position;
 pub use shape::{
-    Candidate, DataSpec, DeploymentSpec, EvaluateSpec, PipelineSpec, PromotionSpec, RetrainSpec,
+    ArchiveSpec, Candidate, DataSpec, DeploymentSpec, EvaluateSpec, PipelineSpec, PromotionSpec, RetrainSpec,
     RetrainWindow, Spec,
 };
 pub use suite::{Places, Suite, SuiteSource, parse_suite, suite_yaml, yaml_value};

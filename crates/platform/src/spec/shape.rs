@@ -39,6 +39,17 @@ pub struct Spec {
     /// When it is trained again.
     #[serde(default)]
     pub retrain: RetrainSpec,
+    /// How long its predictions are kept; for ever when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveSpec>,
+}
+
+/// How predictions are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveSpec {
+    /// How long after the moment that a prediction is about.
+    pub keep: Period,
 }
 
 /// Where rows come from.

@@ -109,7 +109,7 @@ async fn take_labels(
 #[utoipa::path(post, path = "/api/v1/sql", tag = "predictions", request_body = SqlBody, responses((status = 200, body = AnswerBody)))]
 async fn run_sql(State(app): State<App>, Json(asked): Json<SqlBody>) -> Result<Json<AnswerBody>, Problem> {
     let limit = asked.limit.unwrap_or(USUAL_ROWS).clamp(1, MOST_ROWS);
-    let answer = app.platform().sql(&asked.query, limit).await?;
+    let answer = app.platform().sql_known_by(&asked.query, limit, asked.known_by).await?;
     Ok(Json(AnswerBody {
         columns: columns(&answer.columns),
         rows: answer.rows,

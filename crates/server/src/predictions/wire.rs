@@ -116,6 +116,10 @@ pub(crate) struct SqlBody {
     /// How many rows at most: 1000 if not said.
     #[serde(default)]
     pub limit: Option<usize>,
+    /// As the archive would have answered at this moment: without predictions and labels that it was told later.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub known_by: Option<Timestamp>,
 }
 
 /// The answer to a question in SQL.

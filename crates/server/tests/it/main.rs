@@ -4,6 +4,7 @@
 
 mod access;
 mod alerts;
+mod archive_door;
 mod data;
 mod deployments;
 mod document;

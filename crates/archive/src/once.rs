@@ -1,0 +1,123 @@
+//! Rows that may be sent again: each is kept once.
+
+use std::collections::HashSet;
+
+use tables::{QueryLimits, Range, Table, Values};
+use uuid::Uuid;
+
+use crate::archive::Archive;
+use crate::{Cell, Label, Prediction, Result};
+
+/// What became of rows that may have been sent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Rows that are kept now.
+    pub taken: usize,
+    /// Rows that were here before, or came twice in this call.
+    pub repeated: usize,
+}
+
+/// What makes two labels the same.
+type LabelKey = (Option<Uuid>, Option<String>, Option<i64>, i64, String, String);
+
+impl Archive {
+    /// Archives predictions of one model under the promise of [`Archive::append`], but only those whose id is new.
+    /// Ids that are ordered by time are looked up in the few files that can hold them.
+    pub async fn append_new(&self, rows: Vec<Prediction>) -> Result<Appended> {
+        let Some(model) = rows.first().map(|row| row.model.clone()) else {
+            return Ok(Appended { taken: 0, repeated: 0 });
+        };
+        let _turn = self.inner.once.lock().await;
+        let count = rows.len();
+        let mut seen = self.known_ids(&model, &rows).await?;
+        let fresh: Vec<Prediction> = rows.into_iter().filter(|row| seen.insert(row.id)).collect();
+        let taken = fresh.len();
+        self.append(fresh).await?;
+        Ok(Appended { taken, repeated: count - taken })
+    }
+
+    /// Archives labels of one model, but only those that differ from every label there is in their prediction, value,
+    /// source or the moment at which they became known.
+    pub async fn append_new_labels(&self, rows: Vec<Label>) -> Result<Appended> {
+        let (Some(model), Some(from), Some(to)) = (
+            rows.first().map(|row| row.model.clone()),
+            rows.iter().map(|row| row.label_time.as_micros()).min(),
+            rows.iter().map(|row| row.label_time.as_micros()).max(),
+        ) else {
+            return Ok(Appended { taken: 0, repeated: 0 });
+        };
+        let _turn = self.inner.once.lock().await;
+        let window = Range::Time { from, to: to.saturating_add(1) };
+        let table = self.inner.model(&model)?.labels.within("label_time", &window).await?;
+        let mut seen = label_keys(&table)?;
+        let count = rows.len();
+        let kind = table.schema().find("value").map(|column| column.kind);
+        let fresh: Vec<Label> = rows
+            .into_iter()
+            .filter(|row| {
+                let value = kind.and_then(|kind| row.value.clone().fitted(kind));
+                seen.insert((
+                    row.prediction_id,
+                    row.entity.clone(),
+                    row.event_time.map(base::Timestamp::as_micros),
+                    row.label_time.as_micros(),
+                    row.source.clone(),
+                    word(&value.unwrap_or_else(|| row.value.clone())),
+                ))
+            })
+            .collect();
+        let taken = fresh.len();
+        self.append_labels(fresh).await?;
+        Ok(Appended { taken, repeated: count - taken })
+    }
+
+    async fn known_ids(&self, model: &str, rows: &[Prediction]) -> Result<HashSet<Uuid>> {
+        let model = self.inner.model(model)?;
+        let ids: Vec<Option<String>> = rows.iter().map(|row| Some(row.id.to_string())).collect();
+        let first = ids.iter().flatten().min().cloned().unwrap_or_default();
+        let last = ids.iter().flatten().max().cloned().unwrap_or_default();
+        let (version, waiting) = model.predictions.view()?;
+        let limits = QueryLimits { max_rows: ids.len(), ..QueryLimits::default() };
+        let asked = Table::from_columns(vec![("id".to_owned(), Values::Text(ids))])?;
+        let query = tables::Query::new()
+            .delta_and_rows("kept", model.predictions.delta.clone(), Some(version), waiting)
+            .table("asked", asked)
+            .limits(limits);
+        let known = query
+            .run(&format!(
+                "select distinct kept.prediction_id as id from kept join asked on kept.prediction_id = asked.id \
+                 where kept.prediction_id >= '{first}' and kept.prediction_id <= '{last}'"
+            ))
+            .await?;
+        Ok(known.texts("id")?.into_iter().flatten().filter_map(|id| Uuid::parse_str(&id).ok()).collect())
+    }
+}
+
+fn label_keys(table: &Table) -> Result<HashSet<LabelKey>> {
+    let (ids, entities) = (table.texts("prediction_id")?, table.texts("entity")?);
+    let (moments, known) = (table.times("event_time")?, table.times("label_time")?);
+    let (sources, values) = (table.texts("source")?, table.column("value")?);
+    let text = |words: &[Option<String>], row: usize| words.get(row).cloned().flatten();
+    Ok((0..table.row_count())
+        .map(|row| {
+            (
+                text(&ids, row).and_then(|id| Uuid::parse_str(&id).ok()),
+                text(&entities, row),
+                moments.get(row).copied().flatten(),
+                known.get(row).copied().flatten().unwrap_or_default(),
+                text(&sources, row).unwrap_or_default(),
+                word(&crate::layout::cell(&values, row)),
+            )
+        })
+        .collect())
+}
+
+fn word(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => String::new(),
+        Cell::Int(value) | Cell::Time(value) => value.to_string(),
+        Cell::Real(value) => value.to_bits().to_string(),
+        Cell::Text(value) => value.clone(),
+        Cell::Bool(value) => value.to_string(),
+    }
+}
