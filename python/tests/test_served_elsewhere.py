@@ -129,6 +129,7 @@ def test_a_batch_is_sent_again_after_a_lost_answer(fresh: Fresh) -> None:
     flaky = gingham.connect(f"http://127.0.0.1:{server.server_port}")
     assert flaky.log_predictions([{"prediction": 1}], model=fresh("m")).taken == 1
     server.shutdown()
+    server.server_close()
     assert len(bodies) == 3 and len(set(bodies)) == 1
 
 
