@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Optional, Union
 
 from ._errors import Unavailable
@@ -57,7 +59,8 @@ def _send_all(
     taken = repeated = 0
     # Without a time of its own a label would be another one when it is sent again.
     now = written(datetime.now().astimezone())
-    batches = _records(rows, now, with_ids) if isinstance(rows, list) else _tables(rows, now, with_ids)
+    said = json.dumps(dict(parameters), sort_keys=True) if with_ids else None
+    batches = _records(rows, now, said) if isinstance(rows, list) else _tables(rows, now, said)
     for body, content_type, batch_ids in batches:
         answer = _until_durable(
             lambda: transport.upload(path, body, content_type=content_type, parameters=parameters)
@@ -81,19 +84,17 @@ def _until_durable(send: Callable[[], Any]) -> Any:
 
 
 def _records(
-    rows: Sequence[Mapping[str, Any]], now: Optional[str], with_ids: bool
+    rows: Sequence[Mapping[str, Any]], now: Optional[str], said: Optional[str]
 ) -> Iterator[tuple[bytes, str, list[str]]]:
-    import json
-
     for start in range(0, len(rows), BATCH_ROWS):
         batch = [{name: _plain(value) for name, value in row.items()} for row in rows[start : start + BATCH_ROWS]]
         for row in batch:
-            if with_ids:
-                row.setdefault("prediction_id", new_id())
+            if said is not None:
+                row["prediction_id"] = row.get("prediction_id") or id_of(row, said)
                 row.setdefault("event_time", now)
             else:
                 row.setdefault("label_time", now)
-        ids = [str(row["prediction_id"]) for row in batch] if with_ids else []
+        ids = [str(row["prediction_id"]) for row in batch] if said is not None else []
         yield json.dumps(batch, allow_nan=False).encode(), "application/json", ids
 
 
@@ -108,7 +109,7 @@ def _plain(value: Any) -> Any:
     return None if value is None or value != value else value
 
 
-def _tables(rows: Any, now: Optional[str], with_ids: bool) -> Iterator[tuple[bytes, str, list[str]]]:
+def _tables(rows: Any, now: Optional[str], said: Optional[str]) -> Iterator[tuple[bytes, str, list[str]]]:
     import pyarrow as pa
 
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
@@ -117,8 +118,13 @@ def _tables(rows: Any, now: Optional[str], with_ids: bool) -> Iterator[tuple[byt
         if pa.types.is_dictionary(field.type):
             table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
     count = table.num_rows
-    if with_ids:
-        table = _with(table, "prediction_id", lambda: [new_id() for _ in range(count)])
+    if said is not None:
+        named = {"entity", "event_time"} <= set(table.column_names)
+        table = _with(
+            table,
+            "prediction_id",
+            lambda: [id_of(row, said) for row in table.to_pylist()] if named else [new_id() for _ in range(count)],
+        )
         table = _with(table, "event_time", lambda: [now] * count)
     else:
         table = _with(table, "label_time", lambda: [now] * count)
@@ -127,7 +133,7 @@ def _tables(rows: Any, now: Optional[str], with_ids: bool) -> Iterator[tuple[byt
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batch.schema) as stream:
             stream.write_table(batch)
-        ids = [str(id) for id in batch.column("prediction_id").to_pylist()] if with_ids else []
+        ids = [str(id) for id in batch.column("prediction_id").to_pylist()] if said is not None else []
         yield sink.getvalue().to_pybytes(), "application/vnd.apache.arrow.stream", ids
 
 
@@ -135,10 +141,31 @@ def _with(table: Any, name: str, values: Callable[[], Sequence[Any]]) -> Any:
     return table if name in table.column_names else table.append_column(name, [values()])
 
 
+def id_of(row: Mapping[str, Any], said: str) -> str:
+    """The id of a row that names an entity and a moment is made from what it holds, so that a script which runs
+    again sends the same ids; any other row gets a new one."""
+    moment, entity = row.get("event_time"), row.get("entity")
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+        except ValueError:
+            return new_id()
+    if entity is None or not isinstance(moment, datetime):
+        return new_id()
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    content = json.dumps({name: str(value) for name, value in row.items()}, sort_keys=True)
+    digest = hashlib.sha256((said + content).encode()).digest()
+    return _version_seven(max(0, int(moment.timestamp() * 1000)), digest[:10])
+
+
 def new_id() -> str:
     """A UUID of version 7: ordered by time, so that looking it up reads little."""
-    millis = time.time_ns() // 1_000_000
-    number = (millis << 80) | int.from_bytes(os.urandom(10), "big")
+    return _version_seven(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def _version_seven(millis: int, rest: bytes) -> str:
+    number = ((millis & (1 << 48) - 1) << 80) | int.from_bytes(rest, "big")
     number = (number & ~(0xF << 76)) | (0x7 << 76)
     number = (number & ~(0x3 << 62)) | (0x2 << 62)
     return str(uuid.UUID(int=number))

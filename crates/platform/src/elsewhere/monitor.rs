@@ -31,6 +31,9 @@ impl Platform {
         if known || self.output_of(model)? == ColumnType::Text {
             return Ok(());
         }
+        if crate::specs::find(&mut self.db.read().await?, model).await?.is_some() {
+            return Ok(());
+        }
         let model = model.to_owned();
         let made: Result<(), Error> = self
             .db
