@@ -54,7 +54,7 @@ const TABLE: &[Rule] = &[
     Rule { action: Action::Handle, objects: &[Alert], roles: USES },
     Rule {
         action: Action::Create,
-        objects: &[Experiment, Run, Artifact, Dataset, Model, Pipeline, Verdict, Label],
+        objects: &[Experiment, Run, Artifact, Dataset, Model, Pipeline, Verdict, Prediction, Label],
         roles: MAKES,
     },
     Rule {
@@ -191,6 +191,7 @@ mod tests {
         create verdict       - - x x - - x
         create deployment    - - - x - - x
         create monitor       - - - x - - x
+        create prediction    - - x x - - x
         create label         - - x x - - x
         change project       - - - x - - x
         change experiment    - - x x - - x
