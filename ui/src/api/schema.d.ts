@@ -106,6 +106,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/archive/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Erases everything about an entity: when it answers, the bytes are in no file of the archive. */
+        post: operations["erase_entity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cloudevents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a request or a response of a model as KServe's logger sends them; joined by their id they are predictions. */
+        post: operations["take_cloud_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets": {
         parameters: {
             query?: never;
@@ -528,6 +562,84 @@ export interface paths {
         put?: never;
         /** Points an alias at a version; the deployments that follow it serve that version before the answer comes. */
         post: operations["move_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What holds for the archive of a model. */
+        get: operations["get_archive_rule"];
+        /** Decides how long predictions of a model are kept, and whether they are held. */
+        put: operations["set_archive_rule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keeps outcomes of a model's predictions, each once; the body is as for predictions, its columns are `label`, and
+         *     `prediction_id` or `entity` and `event_time`, and perhaps `label_time` and `source`.
+         */
+        post: operations["send_labels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/predictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keeps predictions that a model served elsewhere has made; answers when they are durable.
+         * @description The body is JSON (a list of rows, or `{"rows": […]}`), an Arrow IPC stream
+         *     (`application/vnd.apache.arrow.stream`) or Parquet (`application/vnd.apache.parquet`). Each row has a
+         *     `prediction`, and may have `prediction_id`, `event_time`, `version`, `entity`, `deployment`, `variant`,
+         *     `latency_us`, `status`, `trace_id` and `weight`; all other columns are features.
+         */
+        post: operations["send_predictions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/predictions/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The predictions of a model with their labels, oldest first, as one file. */
+        get: operations["export_predictions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1176,6 +1288,24 @@ export interface components {
              */
             version: number;
         };
+        /** @description What holds for the archive of a model. */
+        ArchiveRuleBody: {
+            /** @description Who decided so last. */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            changed_at?: string | null;
+            /** @description While it is held, nothing of it is deleted. */
+            held: boolean;
+            /** @description Predictions are kept this long after the moment that they are about; for ever when absent. */
+            keep?: string | null;
+            /** @description The model. */
+            model: string;
+            /** @description Why. */
+            reason: string;
+        };
         /** @description A file of a run. */
         ArtifactBody: {
             /**
@@ -1500,6 +1630,33 @@ export interface components {
             label: string;
             /** @description What it came from. */
             to: string;
+        };
+        /** @description What went of one model. */
+        ErasedBody: {
+            /** @description Labels. */
+            labels: number;
+            /** @description The model. */
+            model: string;
+            /** @description Predictions. */
+            predictions: number;
+        };
+        /** @description Who is erased. */
+        ErasureBody: {
+            /** @description The entity's key. */
+            entity: string;
+            /** @description From this model only; from all when absent. */
+            model?: string | null;
+            /** @description Why; it is kept in the log of events, the key is not. */
+            reason: string;
+        };
+        /** @description What an erasure did. */
+        ErasureReportBody: {
+            /** @description Datasets that hold the entity still. */
+            datasets: string[];
+            /** @description What went, by model. */
+            erased: components["schemas"]["ErasedBody"][];
+            /** @description Model versions that were trained on them. */
+            trained_on: string[];
         };
         /** @description Up to when windows are to be looked at. */
         Evaluate: {
@@ -1849,6 +2006,15 @@ export interface components {
              * @description Where it points now.
              */
             version: number;
+        };
+        /** @description What shall hold. */
+        NewArchiveRuleBody: {
+            /** @description Whether nothing may be deleted. */
+            held?: boolean;
+            /** @description How long, such as `400d`; as the `gingham.yaml` says, or for ever, when absent. */
+            keep?: string | null;
+            /** @description Why. */
+            reason: string;
         };
         /** @description A wish for an endpoint. */
         NewDeploymentBody: {
@@ -2235,6 +2401,13 @@ export interface components {
             /** @description In a line. */
             summary: string;
         };
+        /** @description What became of rows. */
+        RowsTakenBody: {
+            /** @description Rows that had been sent before, and are not kept twice. */
+            repeated: number;
+            /** @description Rows that are kept now, durably. */
+            taken: number;
+        };
         /** @description A run. */
         RunBody: {
             /** @description The files it left; in lists this is null. */
@@ -2302,6 +2475,11 @@ export interface components {
         };
         /** @description A question in SQL. */
         SqlBody: {
+            /**
+             * Format: date-time
+             * @description As the archive would have answered at this moment: without predictions and labels that it was told later.
+             */
+            known_by?: string | null;
             /** @description How many rows at most: 1000 if not said. */
             limit?: number | null;
             /** @description One `select` over `predictions`, `labels` and `scored` (typed ones as `MODEL.predictions` …) and `datasets.NAME`. */
@@ -2763,6 +2941,79 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PlanBody"];
                 };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    erase_entity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ErasureBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureReportBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    take_cloud_event: {
+        parameters: {
+            query?: {
+                /** @description The model; the `inferenceservicename` of the event when it is not given. */
+                model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Both halves are there: the predictions are kept */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It waits for its other half */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description a failure */
             default: {
@@ -3681,6 +3932,195 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MovedAlias"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_archive_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchiveRuleBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_archive_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewArchiveRuleBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchiveRuleBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    send_labels: {
+        parameters: {
+            query?: {
+                /** @description The version that answered, for rows that do not say. */
+                version?: number;
+                /** @description Where it is served, for rows that do not say. */
+                deployment?: string;
+                /** @description The same word when the call is made again: rows without a `prediction_id` get theirs from it. */
+                key?: string;
+                /** @description Who told it, for labels that do not say; `override…` overrules what was recorded. */
+                source?: string;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RowsTakenBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    send_predictions: {
+        parameters: {
+            query?: {
+                /** @description The version that answered, for rows that do not say. */
+                version?: number;
+                /** @description Where it is served, for rows that do not say. */
+                deployment?: string;
+                /** @description The same word when the call is made again: rows without a `prediction_id` get theirs from it. */
+                key?: string;
+                /** @description Who told it, for labels that do not say; `override…` overrules what was recorded. */
+                source?: string;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RowsTakenBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    export_predictions: {
+        parameters: {
+            query?: {
+                /** @description Only predictions about this moment or later. */
+                from?: string;
+                /** @description Only predictions about a moment before this. */
+                to?: string;
+                /** @description As the archive would have answered at this moment: without predictions and labels that it was told later. */
+                known_by?: string;
+                /** @description `parquet` if not said, `csv`, or `json` (one object a line). */
+                format?: string;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description a failure */

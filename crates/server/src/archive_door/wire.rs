@@ -3,7 +3,7 @@
 use base::Timestamp;
 use platform::Sent;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 /// What holds for all rows of a call.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -48,10 +48,11 @@ pub(crate) struct ExportQuery {
     pub(super) known_by: Option<Timestamp>,
     /// `parquet` if not said, `csv`, or `json` (one object a line).
     #[serde(default)]
+    #[param(value_type = Option<String>)]
     pub(super) format: Format,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
     #[default]
