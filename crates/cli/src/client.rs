@@ -129,11 +129,6 @@ impl Client {
         self.send(self.request(Method::POST, path).header("content-type", content_type).body(body)).await
     }
 
-    /// Sends JSON in place of what was there.
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value> {
-        self.send(self.request(Method::PUT, path).json(body)).await
-    }
-
     /// Writes what is answered to a file as it comes; returns how many bytes it has.
     pub(crate) async fn get_to_file(
         &self,
