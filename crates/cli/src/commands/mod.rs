@@ -1,8 +1,8 @@
 //! What each command does.
 
 mod apply;
-pub(crate) mod checks;
 pub(crate) mod archive;
+pub(crate) mod checks;
 mod complete;
 mod data;
 mod dataset_rows;
