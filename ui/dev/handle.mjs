@@ -132,6 +132,8 @@ const ROUTES = [
   ["GET", /^\/jobs$/, (_, query) => page([{ id: hex(41), kind: "train", model: "traffic", state: "running", progress: 0.42, message: "boosting round 126 of 300", cause: "asked by local", created_at: before(0.4), started_at: before(0.4) }, { id: hex(40), kind: "train", model: "traffic", state: "succeeded", progress: 1, message: "registered as version 4", created_at: before(16), started_at: before(16), finished_at: before(14) }], query)],
   ["GET", /^\/experiments$/, () => page(experiments)],
   ["GET", /^\/experiments\/([^/]+)\/runs$/, (_, query) => page(order(runs().filter((run) => fits(run, query.get("filter"))), query.get("order_by")), query)],
+  ["GET", /^\/runs$/, (_, query) => page(order(runs().filter((run) => fits(run, query.get("filter"))), query.get("order_by")), query)],
+  ["GET", /^\/differences$/, (_, query) => difference(query.get("left"), query.get("right"))],
   ["GET", /^\/runs\/([^/]+)$/, ([id]) => runs().find((run) => run.id === id)],
   ["GET", /^\/runs\/([^/]+)\/metrics\/([^/]+)$/, ([, key]) => history(key)],
   ["GET", /^\/datasets$/, () => page([dataset])],
@@ -159,7 +161,7 @@ const ROUTES = [
 ];
 
 function fits(run, filter) {
-  const found = filter?.match(/^\s*(metrics|params|tags)\.(\w+)\s*(<|>|=|<=|>=)\s*'?([^']+)'?\s*$/);
+  const found = filter?.replace(/(^| and )tags\.`gingham\.archived` is null$/, "").match(/^\s*(metrics|params|tags)\.(\w+)\s*(<|>|=|<=|>=)\s*'?([^']+)'?\s*$/);
   if (!found) return true;
   const [, group, key, sign, wanted] = found;
   const value = run[group]?.[key];
@@ -184,4 +186,14 @@ export function handle(method, path, query, body) {
     if (found) return one(answer(found.slice(1).map(decodeURIComponent), query, body), `\`${path}\``);
   }
   return missing(`\`${method} ${path}\``);
+}
+
+const side = (run) => ({ kind: "run", id: run.id, name: run.name, run: run.id, experiment_id: "1" });
+
+/** Why two runs differ, as a server with many runs would tell. */
+function difference(left, right) {
+  const [a, b] = [left, right].map((subject) => runs().find((run) => `run:${run.id}` === subject) ?? runs()[0]);
+  const metrics = Object.keys(a.metrics).map((key) => ({ key, left: a.metrics[key], right: b.metrics[key], change: b.metrics[key] - a.metrics[key] }));
+  const causes = Object.keys(a.params).map((name, at) => ({ area: "params", name, left: String(a.params[name]), right: String(b.params[name] ?? ""), effect: at === 0 ? { change: -12.5, error: 1.5, runs: 8 } : null, why: at === 0 ? "8 other runs differ in this and nothing else" : "effect unknown: the other runs do not tell it apart" }));
+  return { left: side(a), right: side(b), metric: metrics[0], causes, metrics, same: 4, runs: 10 };
 }

@@ -6,6 +6,8 @@ import { open } from "./open.tsx";
 
 const first = (path: string): { id: string } => (handle("GET", path, new URLSearchParams()).body as { items: { id: string }[] }).items[0] ?? { id: "none" };
 
+const some = (most: number) => (handle("GET", "/runs", new URLSearchParams()).body as { items: { id: string }[] }).items.slice(0, most).map((run) => run.id);
+
 const PAGES: [string, string, RegExp][] = [
   ["home", "/", /Needs attention/],
   ["models", "/models", /Hourly westbound traffic volume/],
@@ -13,6 +15,8 @@ const PAGES: [string, string, RegExp][] = [
   ["version", "/models/traffic/versions/3", /On the same 1,169 recent rows/],
   ["runs", "/runs", /boosted-4/],
   ["run", `/runs/${first("/experiments/1/runs").id}`, /evaluation\/report.json/],
+  ["runs side by side", `/runs/compare?runs=${some(3).join(",")}`, /only what differs/],
+  ["a difference", `/runs/diff?left=run:${some(2)[0]}&right=run:${some(2)[1]}`, /8 other runs differ in this and nothing else/],
   ["data", "/data", /33,950/],
   ["dataset", "/data/traffic", /One row says 9,831.3 mm in an hour/],
   ["pipelines", "/pipelines", /Why it ran/],

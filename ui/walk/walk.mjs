@@ -38,6 +38,7 @@ async function pages() {
   const experiments = await api("/experiments");
   let run;
   for (const experiment of Array.isArray(experiments) ? experiments : (experiments?.items ?? [])) run ??= first(await api(`/experiments/${experiment.id}/runs`))?.id;
+  const runs = ((await api("/runs?limit=4"))?.items ?? []).map((one) => one.id);
   const dataset = first(await api("/datasets"))?.name;
   const pipeline = first(await api("/pipeline-runs"))?.id;
   const deployment = first(await api("/deployments"))?.name;
@@ -50,6 +51,8 @@ async function pages() {
     ["version", version && `/models/${model}/versions/${version}`, [`v${version}`, "Decision", "Lineage"]],
     ["runs", "/runs", ["Started"]],
     ["run", run && `/runs/${run}`, ["Params", "Metrics"]],
+    ["compare", runs.length > 1 && `/runs/compare?runs=${runs.slice(0, 4).join(",")}`, ["Side by side"]],
+    ["difference", runs.length > 1 && `/runs/diff?left=run:${runs[0]}&right=run:${runs[1]}`, ["the greatest effect first"]],
     ["data", "/data", [dataset]],
     ["dataset", dataset && `/data/${dataset}`, ["Versions", "Schema", "First rows"]],
     ["pipelines", "/pipelines", ["Why it ran"]],

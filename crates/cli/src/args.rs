@@ -56,6 +56,18 @@ pub(crate) enum Command {
     Ls(ListArguments),
     /// Show one thing with all that is known about it.
     Show(ShowArguments),
+    /// Say why two runs, or two versions of models, differ.
+    Diff(crate::runs::DiffArguments),
+    /// Find runs by a filter.
+    Search(crate::runs::SearchArguments),
+    /// Change many runs at once, after counting them: tag, archive, delete, restore, undo.
+    Runs(crate::runs::BulkArguments),
+    /// Write runs, and the histories of their metrics, to a file.
+    Export(crate::runs::ExportArguments),
+    /// Bring in what another tracking server holds.
+    Import(crate::runs::ImportFrom),
+    /// Bring up what was logged while the server could not be reached.
+    Sync(crate::spool::SyncArguments),
     /// Ask predictions, labels and datasets by SQL.
     Sql(SqlArguments),
     /// Evaluate the data checks of a folder here, without a server; exit code 2 if one fails.
@@ -85,7 +97,7 @@ pub(crate) enum Command {
     Predict(PredictArguments),
     /// Compute archived predictions again and say whether the same bits come out.
     Replay(ReplayArguments),
-    /// Look at the windows of live data that have ended, and raise or resolve alerts.
+    /// Follow a run as it goes; or, of a model, look at the windows of live data that have ended.
     Watch(WatchArguments),
     /// Acknowledge, resolve or silence an alert.
     Alert(AlertArguments),
@@ -229,6 +241,8 @@ pub(crate) struct ListArguments {
     /// At most so many.
     #[arg(long, default_value_t = 50)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) runs: crate::runs::Listing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -352,7 +366,7 @@ pub(crate) struct ReplayArguments {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WatchArguments {
-    /// The model.
+    /// The run (its id), or the model.
     pub(crate) model: String,
     /// Windows that have ended by this time of the data; the newest prediction when not given.
     #[arg(long)]

@@ -166,6 +166,57 @@ impl Client {
         response.bytes().await.context("the server's answer broke off")
     }
 
+    /// A request to a path given by its parts, whatever letters they hold.
+    pub(crate) fn at(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+        let mut url = self.server.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        self.authorized(self.http.request(method, url))
+    }
+
+    /// Sends a request and reads the JSON of its answer.
+    pub(crate) async fn ask(&self, request: RequestBuilder) -> Result<Value> {
+        self.send(request).await
+    }
+
+    /// Opens a stream of events; `last` is the id of the last one seen.
+    pub(crate) async fn follow(&self, segments: &[&str], last: Option<&str>) -> Result<Response> {
+        let mut request = self.at(Method::GET, segments).header("accept", "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await.into());
+        }
+        Ok(response)
+    }
+
+    /// All items of a list, however many, in pages of that size.
+    pub(crate) async fn list_in_pages(
+        &self,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        page: usize,
+    ) -> Result<Vec<Value>> {
+        let mut items = Vec::new();
+        let mut cursor = None;
+        loop {
+            let mut query = query.to_vec();
+            query.push(("limit", Some(page.to_string())));
+            query.push(("cursor", cursor));
+            let mut found = self.get_with(path, &query).await?;
+            if let Some(Value::Array(more)) = found.get_mut("items").map(Value::take) {
+                items.extend(more);
+            }
+            cursor = found.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+            if cursor.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
     fn url(&self, path: &str) -> Url {
         let mut url = self.server.clone();
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));

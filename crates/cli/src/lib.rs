@@ -9,12 +9,15 @@
 )]
 
 mod args;
+mod carry;
 mod client;
 mod commands;
 mod exit;
 mod output;
 mod progress;
 mod project;
+mod runs;
+mod spool;
 mod story;
 mod traces;
 

@@ -122,6 +122,7 @@ pub(crate) fn text(value: &Value) -> String {
 /// A number with the digits that matter.
 pub(crate) fn short_number(number: f64) -> String {
     let digits = match number.abs() {
+        huge if huge >= 1e12 => return format!("{number:.2e}"),
         large if large >= 1_000.0 => 0,
         medium if medium >= 10.0 => 1,
         small if small >= 0.001 || small == 0.0 => 3,

@@ -168,7 +168,7 @@ fn sqlite_path(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
 }
 
-fn without_credentials(url: &str) -> String {
+pub(crate) fn without_credentials(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if at > scheme => {
             let (head, tail) = (url.get(..scheme + 3).unwrap_or(""), url.get(at + 1..).unwrap_or(""));

@@ -9,6 +9,7 @@
 mod digests;
 mod error;
 mod events;
+mod foreign;
 mod handle;
 mod lite;
 mod migrations;
@@ -22,6 +23,7 @@ mod value;
 pub use digests::Mention;
 pub use error::Error;
 pub use events::{ChainReport, EventFilter};
+pub use foreign::Foreign;
 pub use handle::{Db, Engine};
 pub use page::{Page, SortKey, ended_at, first_mark, in_order};
 pub use row::Row;

@@ -31,6 +31,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_20_projects",
     "20261122_21_webhooks",
     "20261122_23_metric_segments",
+    "20261122_29_carried",
+    "20261122_30_bulk_changes",
     "20261122_32_traffic",
     "20261122_38_notices",
     "20261122_46_archive_rules",

@@ -144,6 +144,16 @@ impl Row {
         rows.iter().map(|row| Self::from_postgres(row, Arc::clone(&columns))).collect()
     }
 
+    /// A row by itself, as streams bring them.
+    pub(crate) fn one_from_lite(row: &sqlx::sqlite::SqliteRow) -> Result<Self, Error> {
+        Self::from_lite(row, names_of(Some(row)))
+    }
+
+    /// A row by itself, as streams bring them.
+    pub(crate) fn one_from_postgres(row: &sqlx::postgres::PgRow) -> Result<Self, Error> {
+        Self::from_postgres(row, names_of(Some(row)))
+    }
+
     fn from_lite(row: &sqlx::sqlite::SqliteRow, columns: Arc<[String]>) -> Result<Self, Error> {
         let values = (0..row.columns().len())
             .map(|index| {

@@ -1,6 +1,7 @@
 //! The tables of this room; nothing else knows them.
 
 mod bring_over;
+mod carried;
 mod detail;
 mod experiment;
 mod history;
@@ -26,6 +27,7 @@ use db::{Page, Row, Sql, SqlText, Tx, params};
 use crate::{Error, Lifecycle};
 
 pub use bring_over::bring_over_points;
+pub use carried::{CarriedModel, carry_logged_model, date_experiment, place_run};
 pub use experiment::{
     ExperimentQuery, NewExperiment, create_experiment, delete_experiment, delete_experiment_tag,
     find_experiment, find_experiment_in, get_experiment, rename_experiment, restore_experiment,

@@ -9,10 +9,13 @@
 )]
 
 mod birth;
+pub mod bulk;
+pub mod carry;
 mod collect;
 mod compare;
 mod deploy;
 mod elsewhere;
+pub mod differ;
 mod engines;
 mod error;
 mod export;

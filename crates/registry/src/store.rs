@@ -1,6 +1,7 @@
 //! The tables of this room; nothing else knows them.
 
 mod alias;
+mod carried;
 mod model;
 mod project;
 mod promotion;
@@ -17,6 +18,7 @@ use crate::{Error, Found, project_and_name};
 mod tests;
 
 pub use alias::{AliasChange, delete_alias, resolve, set_alias};
+pub use carried::{CarriedVersion, carry_version, date_model};
 pub use model::{
     ModelChange, ModelQuery, create_model, delete_model, delete_model_tag, find_model, get_model,
     search_models, set_model_tag, update_model,

@@ -8,6 +8,7 @@ use governance::Directory;
 use platform::Platform;
 use tokio::sync::watch;
 
+use crate::live::Hub;
 use crate::mlflow::scope::Belongings;
 use crate::settings::Settings;
 
@@ -22,6 +23,7 @@ struct Parts {
     belongings: Belongings,
     started_at: Timestamp,
     stopping: watch::Sender<bool>,
+    hub: Hub,
 }
 
 impl App {
@@ -35,6 +37,7 @@ impl App {
             platform,
             settings,
             stopping: watch::Sender::new(false),
+            hub: Hub::default(),
         }))
     }
 
@@ -88,6 +91,11 @@ impl App {
     #[must_use]
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stopping.subscribe()
+    }
+
+    /// The runs that are being watched.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
     }
 
     pub(crate) fn stop(&self) {

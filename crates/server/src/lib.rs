@@ -11,6 +11,7 @@
 mod app;
 mod apply;
 mod archive_door;
+mod carry;
 mod content;
 mod credentials;
 mod data;
@@ -24,6 +25,7 @@ mod front_door;
 mod grpc;
 mod guard;
 mod info;
+mod live;
 mod mlflow;
 mod models;
 mod monitoring;

@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::{
-    apply, archive_door, content, data, deployments, endpoint, events, front_door, info, mlflow, models,
+    apply, archive_door, carry, content, data, deployments, endpoint, events, front_door, info, live, mlflow,
+    models,
     monitoring, oip, openapi, overview, pipelines, predictions, runs, ui,
 };
 
@@ -49,6 +50,8 @@ pub fn routes() -> Routes {
         .and(info::routes())
         .and(events::routes())
         .and(runs::routes())
+        .and(carry::routes())
+        .and(live::routes())
         .and(models::routes())
         .and(models::restore_routes())
         .and(pipelines::routes())

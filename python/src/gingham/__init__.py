@@ -12,6 +12,7 @@ from ._errors import Conflict, Denied, GinghamError, Invalid, NotFound, Unavaila
 from ._models import Alias, Model, ModelVersion
 from ._predictions import Predictions
 from ._runs import Run
+from ._sync import Synced
 from ._tables import Table
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "NotFound",
     "Predictions",
     "Run",
+    "Synced",
     "Table",
     "Unavailable",
     "__version__",

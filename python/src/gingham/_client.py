@@ -10,7 +10,8 @@ from ._alerts import Alerts
 from ._datasets import Datasets
 from ._models import Models
 from ._predictions import Predictions, predict
-from ._runs import Runs
+from ._runs import Offline, Runs
+from ._sync import Synced
 from ._tables import Table
 from ._times import Time, written
 from ._transport import Transport
@@ -19,10 +20,10 @@ from ._transport import Transport
 class Client:
     """A connection to one server; made by :func:`connect`."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, offline: Offline = "auto") -> None:
         self._transport = transport
         self.models = Models(transport)
-        self.runs = Runs(transport)
+        self.runs = Runs(transport, offline)
         self.datasets = Datasets(transport)
         self.alerts = Alerts(transport)
 
@@ -33,6 +34,10 @@ class Client:
     def url(self) -> str:
         """The address of the server."""
         return self._transport.url
+
+    def sync(self) -> Synced:
+        """Brings up what was logged while the server could not be reached."""
+        return self.runs.sync()
 
     def info(self) -> Mapping[str, Any]:
         """Name and version of the server, and who we are to it."""
@@ -108,10 +113,15 @@ class Client:
 
 
 def connect(
-    url: Optional[str] = None, token: Optional[str] = None, *, timeout_s: float = 60.0
+    url: Optional[str] = None,
+    token: Optional[str] = None,
+    *,
+    timeout_s: float = 60.0,
+    offline: Offline = "auto",
 ) -> Client:
     """Connects to a server: ``url`` or ``GINGHAM_URL``, ``token`` or ``GINGHAM_TOKEN``.
 
-    Nothing is sent until something is asked.
+    Nothing is sent until something is asked. With ``offline="auto"`` runs are kept on this machine
+    while the server cannot be reached; ``"always"`` keeps them in any case, ``"never"`` raises.
     """
-    return Client(Transport(url, token, timeout_s))
+    return Client(Transport(url, token, timeout_s), offline)

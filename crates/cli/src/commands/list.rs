@@ -66,20 +66,8 @@ fn listing(arguments: &ListArguments) -> Result<Listing> {
             &[("id", "id"), ("experiment", "name"), ("runs", "runs")],
             "no experiments yet",
         ),
-        ListKind::Runs => {
-            let experiment = needed(arguments.model.as_deref(), "runs")?;
-            (
-                api(&format!("experiments/{experiment}/runs")),
-                &[
-                    ("run", "id"),
-                    ("name", "name"),
-                    ("status", "status"),
-                    ("metrics", "metrics"),
-                    ("started", "start_time"),
-                ],
-                "no runs yet",
-            )
-        }
+        // Runs are listed with filters, orders and columns of their own.
+        ListKind::Runs => (api("runs"), &[("run", "id"), ("name", "name")], "no runs yet"),
         ListKind::Datasets => (
             api("datasets"),
             &[

@@ -29,9 +29,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, ListKind, ShowKind};
 use crate::client::Client;
-use crate::story;
+use crate::{runs, spool, story};
 
 pub(crate) use apply::apply;
 pub(crate) use data::{CollectArguments, DataArguments};
@@ -54,7 +54,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Status => status::status(&client()?, json).await?,
         Command::Log(log) => log::log(&client()?, &log, json).await?,
+        Command::Ls(list) if list.what == ListKind::Runs => runs::list(&client()?, &list, json).await?,
         Command::Ls(list) => list::list(&client()?, &list, json).await?,
+        Command::Show(show) if show.what == ShowKind::Run => {
+            runs::show(&client()?, &show.name, json).await?;
+        }
+        Command::Diff(diff) => runs::diff(&client()?, &diff, json).await?,
+        Command::Search(search) => runs::search(&client()?, &search, json).await?,
+        Command::Runs(bulk) => return runs::change(&client()?, &bulk, json).await,
+        Command::Export(export) => runs::export(&client()?, &export).await?,
+        Command::Import(import) => return import.run(&client()?, json).await,
+        Command::Sync(sync) => return spool::sync(&client()?, &sync, json).await,
         Command::Show(show) => show::show(&client()?, &show, json).await?,
         Command::Sql(sql) => sql::sql(&client()?, &sql, json).await?,
         Command::Test(test) => return test::test(&test, json).await,
@@ -70,6 +80,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
         Command::Predict(predict) => predict::predict(&client()?, &predict, json).await?,
         Command::Replay(replay) => return replay::replay(&client()?, &replay, json).await,
+        Command::Watch(watch) if runs::is_run(&watch.model) => {
+            return runs::watch(&client()?, &watch.model, json).await;
+        }
         Command::Watch(watch) => manage::watch(&client()?, &watch, json).await?,
         Command::Alert(alert) => manage::alert(&client()?, &alert, json).await?,
         Command::Report(report) => report::report(&client()?, &report, json).await?,

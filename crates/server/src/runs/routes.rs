@@ -29,11 +29,16 @@ const OWN_ARTIFACTS: &str = "mlflow-artifacts:/";
 
 pub(crate) fn routes() -> Routes {
     let view_run = may(Action::View, ObjectKind::Run);
+    let change_run = may(Action::Change, ObjectKind::Run).deadline(std::time::Duration::from_secs(120));
     Routes::new()
         .documented(may(Action::View, ObjectKind::Experiment), routes!(list_experiments))
         .documented(may(Action::View, ObjectKind::Experiment).named_by("experiment"), routes!(list_runs))
         .documented(view_run.named_by("run"), routes!(get_run))
         .documented(view_run.named_by("run"), routes!(get_metric_history))
+        .documented(view_run, routes!(super::search::search_runs))
+        .documented(view_run, routes!(super::difference::get_difference))
+        .documented(change_run, routes!(super::bulk::change_runs))
+        .documented(change_run, routes!(super::bulk::undo_change_of_runs))
 }
 
 /// The experiments in use, newest first.

@@ -44,6 +44,8 @@ pub(crate) struct RunBody {
     pub experiment_id: String,
     /// `RUNNING`, `SCHEDULED`, `FINISHED`, `FAILED` or `KILLED`.
     pub status: &'static str,
+    /// Whether it is in the bin.
+    pub deleted: bool,
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
     pub start_time: Timestamp,
@@ -164,6 +166,7 @@ impl From<experiments::Run> for RunBody {
             name: run.name,
             experiment_id: run.experiment_id.to_string(),
             status: run.status.word(),
+            deleted: run.lifecycle == experiments::Lifecycle::Deleted,
             start_time: run.start_time,
             end_time: run.end_time,
             user: run.user,

@@ -15,6 +15,7 @@ mod models;
 mod notices;
 mod pipelines;
 mod predictions;
+mod records;
 mod requests;
 mod runs;
 mod stopping;

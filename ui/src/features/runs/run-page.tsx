@@ -1,7 +1,8 @@
 /** One run: params, metrics with their history, tags, inputs, files. */
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { File } from "lucide-react";
-import { lazy, useMemo } from "react";
+import { lazy, useEffect, useMemo, useState } from "react";
+import { followRun } from "~/api/live-run.ts";
 import { objectLink } from "~/api/objects.ts";
 import { metricQuery, runQuery, type MetricHistory, type Run } from "~/api/runs.ts";
 import { Badge } from "~/components/badge.tsx";
@@ -22,16 +23,38 @@ const iso = (at: Run["start_time"]) => toDate(at)?.toISOString();
 export function RunPage() {
   const id = usePart("run");
   const query = useQuery(runQuery(id));
+  const isLive = useLive(id, query.data?.status === "RUNNING" || query.data?.status === "SCHEDULED");
   return (
     <Page
       title={query.data?.name || `Run ${id.slice(0, 10)}`}
       badges={query.data && <Badge state={query.data.status.toLowerCase()} />}
-      lead={<code>{id}</code>}
+      lead={
+        <>
+          <code>{id}</code> {isLive && <span className="muted">· followed as it goes</span>}
+        </>
+      }
       actions={<CopyAs snippets={{ CLI: `gingham show run ${id}`, "Python (MLflow)": `import mlflow\n\nmlflow.set_tracking_uri("${origin()}")\nrun = mlflow.get_run("${id}")`, curl: `curl ${origin()}/api/v1/runs/${id}` }} />}
     >
       <Loaded page query={query}>{(run) => <Body run={run} />}</Loaded>
     </Page>
   );
+}
+
+/** Follows a run while it is at work: what it logs is written into what this page has read. */
+function useLive(id: string, isAtWork: boolean): boolean {
+  const client = useQueryClient();
+  const [isUp, setUp] = useState(false);
+  // The line to the server is outside React.
+  useEffect(() => {
+    if (!isAtWork) return;
+    const stop = new AbortController();
+    void followRun(client, id, stop.signal, setUp);
+    return () => {
+      stop.abort();
+      setUp(false);
+    };
+  }, [client, id, isAtWork]);
+  return isUp;
 }
 
 function Body({ run }: { run: Run }) {

@@ -1,0 +1,277 @@
+"""`gingham import mlflow`: what MLflow's own client reads afterwards is what it wrote before."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    mlflow = pytest.importorskip("mlflow")
+    from mlflow import MlflowClient
+    from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def binary() -> str:
+    path = os.environ.get("GINGHAM_BINARY")
+    if not path:
+        pytest.skip("GINGHAM_BINARY names no binary; `cargo xtask test clients` builds one")
+    return path
+
+
+class Written:
+    """A store with one of everything, and the names under which it is found again."""
+
+    def __init__(self, client: MlflowClient, folder: Path, runs: int = 3, points: int = 40) -> None:
+        word = uuid.uuid4().hex[:8]
+        # MLflow's stores look logged models up under this address, whatever the client's own is.
+        mlflow.set_tracking_uri(client.tracking_uri)
+        self.client = client
+        self.experiment = f"import-{word}"
+        self.gone = f"gone-{word}"
+        self.model = f"model-{word}"
+        number = client.create_experiment(self.experiment, tags={"team": "blue"})
+        self.runs: list[str] = []
+        for at in range(runs):
+            run = client.create_run(number, run_name=f"run {at}", tags={"at": str(at), "empty": ""})
+            self.runs.append(run.info.run_id)
+            now = int(time.time() * 1000)
+            curve = [Metric("loss", 1.0 / (step + 1), now + step, step) for step in range(points)]
+            odd = [
+                Metric("nan", float("nan"), now, 0),
+                Metric("inf", float("inf"), now, 0),
+                Metric("a/b c", -0.5, now, -3),
+                # Out of order, and twice at the same step.
+                Metric("late", 3.0, now + 5, 7),
+                Metric("late", 1.0, now, 2),
+                Metric("late", 2.0, now + 9, 2),
+            ]
+            params = [Param("rate", str(0.1 * at)), Param("long", "x" * 500), Param("word", "größer ü")]
+            client.log_batch(run.info.run_id, metrics=curve + odd, params=params, tags=[RunTag("k", "v")])
+        first = self.runs[0]
+        dataset = Dataset("d1", "abc123", "local", json.dumps({"uri": "x"}), '{"a": "long"}', '{"rows": 2}')
+        used = DatasetInput(dataset, [InputTag("mlflow.data.context", "train")])
+        client.log_inputs(first, [used])
+        client.log_text(first, "hello", "notes/a b.txt")
+        logged = client.create_logged_model(
+            number, "fitted", source_run_id=first, params={"depth": "3"}, tags={"k": "v"}, model_type="tree"
+        )
+        (folder / "weights.bin").write_bytes(b"\x00\x01" * 500)
+        client.log_model_artifact(logged.model_id, str(folder / "weights.bin"))
+        client.finalize_logged_model(logged.model_id, "READY")
+        client.log_outputs(first, [LoggedModelOutput(logged.model_id, 2)])
+        client.log_metric(first, "score", 0.75, step=1, model_id=logged.model_id)
+        self.logged = logged.model_id
+        client.set_terminated(first)
+        client.set_terminated(self.runs[1], "FAILED")
+        client.delete_run(self.runs[2])
+        trash = client.create_experiment(self.gone)
+        self.gone_run = client.create_run(trash).info.run_id
+        client.delete_experiment(trash)
+        client.create_registered_model(self.model, tags={"x": "y"}, description="what it is for")
+        client.create_model_version(
+            self.model, f"models:/{logged.model_id}", run_id=first, tags={"t": "1"}, model_id=logged.model_id
+        )
+        client.create_model_version(self.model, f"{client.get_run(first).info.artifact_uri}/notes", run_id=first)
+        client.update_model_version(self.model, "2", description="the second")
+        client.set_registered_model_alias(self.model, "champion", "1")
+        client.transition_model_version_stage(self.model, "2", "Staging")
+
+
+def bring(binary: str, url: str, source: str, folder: Path, *more: str) -> dict[str, Any]:
+    """Imports and answers the report."""
+    report = folder / "report.json"
+    command = [binary, "--server", url, "import", "mlflow", source, "--report", str(report), *more]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    told: dict[str, Any] = json.loads(report.read_text())
+    return told
+
+
+def history(client: MlflowClient, run: str, key: str) -> list[tuple[int, int, str]]:
+    return sorted((p.step, p.timestamp, repr(p.value)) for p in client.get_metric_history(run, key))
+
+
+def largest(value: float) -> float:
+    """Infinity as MLflow's database keeps it."""
+    return max(min(value, 1.7976931348623157e308), -1.7976931348623157e308)
+
+
+def compare(written: Written, ours: MlflowClient) -> None:
+    """Field by field, both read by MLflow's client."""
+    there, here = written.client, ours
+    a = there.get_experiment_by_name(written.experiment)
+    b = here.get_experiment_by_name(written.experiment)
+    assert b is not None and a is not None
+    assert (b.tags, b.lifecycle_stage, b.creation_time) == (a.tags, a.lifecycle_stage, a.creation_time)
+    gone = here.get_experiment_by_name(written.gone)
+    assert gone is not None and gone.lifecycle_stage == "deleted"
+    assert here.get_run(written.gone_run).info.lifecycle_stage == "deleted"
+    for run in written.runs:
+        x, y = there.get_run(run), here.get_run(run)
+        for field in ("run_id", "run_name", "status", "start_time", "end_time", "lifecycle_stage"):
+            assert getattr(y.info, field) == getattr(x.info, field), field
+        assert (y.data.params, y.data.tags) == (x.data.params, x.data.tags)
+        assert y.data.metrics.keys() == x.data.metrics.keys()
+        for key, value in x.data.metrics.items():
+            assert repr(largest(y.data.metrics[key])) == repr(largest(value)), key
+            if key != "inf":
+                assert history(here, run, key) == history(there, run, key), key
+        inputs = [
+            sorted((i.dataset.name, i.dataset.digest, i.dataset.schema, str(i.tags)) for i in z.inputs.dataset_inputs)
+            for z in (x, y)
+        ]
+        assert inputs[0] == inputs[1]
+    first = written.runs[0]
+    assert [(o.model_id, o.step) for o in here.get_run(first).outputs.model_outputs] == [(written.logged, 2)]
+    assert here.list_artifacts(first)[0].path == "notes"
+    assert Path(here.download_artifacts(first, "notes/a b.txt")).read_text() == "hello"
+    x, y = there.get_logged_model(written.logged), here.get_logged_model(written.logged)
+    for field in ("model_id", "name", "model_type", "status", "params", "tags", "source_run_id", "creation_timestamp"):
+        assert getattr(y, field) == getattr(x, field), field
+    assert [(m.key, m.value, m.step) for m in y.metrics] == [(m.key, m.value, m.step) for m in x.metrics]
+    x, y = there.get_registered_model(written.model), here.get_registered_model(written.model)
+    assert (y.description, y.tags, {a: int(v) for a, v in y.aliases.items()}) == (
+        x.description,
+        x.tags,
+        {a: int(v) for a, v in x.aliases.items()},
+    )
+    for number in ("1", "2"):
+        x, y = there.get_model_version(written.model, number), here.get_model_version(written.model, number)
+        for field in ("run_id", "current_stage", "status", "tags", "creation_timestamp"):
+            assert getattr(y, field) == getattr(x, field), field
+        assert (y.description or "") == (x.description or "")
+    source = here.get_model_version_download_uri(written.model, "2")
+    assert source == f"{here.get_run(first).info.artifact_uri}/notes"
+
+
+def test_a_file_store_comes_over_whole(binary: str, url: str, tmp_path: Path) -> None:
+    written = Written(MlflowClient(f"file:{tmp_path}/mlruns"), tmp_path)
+    told = bring(binary, url, f"{tmp_path}/mlruns", tmp_path)
+    assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
+    compare(written, MlflowClient(url))
+    again = bring(binary, url, f"{tmp_path}/mlruns", tmp_path)
+    assert (again["runs"], again["runs_unchanged"], again["models"]) == (0, 4, 0)
+    compare(written, MlflowClient(url))
+
+
+def test_a_database_comes_over_whole_and_later_runs_follow(
+    binary: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    pytest.importorskip("alembic")
+    # Without a server MLflow puts files into `mlruns` of the present folder.
+    monkeypatch.chdir(tmp_path)
+    source = f"sqlite:///{tmp_path}/m.db"
+    written = Written(MlflowClient(source), tmp_path)
+    told = bring(binary, url, source, tmp_path)
+    assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
+    compare(written, MlflowClient(url))
+    number = written.client.get_experiment_by_name(written.experiment).experiment_id
+    late = written.client.create_run(number).info.run_id
+    written.client.log_metric(written.runs[1], "loss", 9.0, step=1000)
+    again = bring(binary, url, source, tmp_path)
+    assert (again["runs"], again["runs_unchanged"]) == (2, 3)
+    written.runs.append(late)
+    compare(written, MlflowClient(url))
+
+
+def test_an_import_that_is_killed_goes_on_and_doubles_nothing(binary: str, url: str, tmp_path: Path) -> None:
+    written = Written(MlflowClient(f"file:{tmp_path}/mlruns"), tmp_path, runs=60, points=400)
+    ours = MlflowClient(url)
+    command = [binary, "--server", url, "import", "mlflow", f"{tmp_path}/mlruns", "--report", str(tmp_path / "r")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if ours.get_experiment_by_name(written.experiment) is not None:
+            break
+        time.sleep(0.01)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    told = bring(binary, url, f"{tmp_path}/mlruns", tmp_path)
+    assert told["runs"] + told["runs_unchanged"] == 61
+    compare(written, ours)
+
+
+@contextmanager
+def serving(command: list[str], port: int, path: str, log: Path) -> Iterator[str]:
+    with open(log, "wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            deadline = time.monotonic() + 240
+            while True:
+                try:
+                    urllib.request.urlopen(address + path, timeout=5).read()
+                    break
+                except OSError:
+                    assert process.poll() is None, log.read_text()
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.2)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_running_server_of_ours_comes_over_by_rest(binary: str, url: str, tmp_path: Path) -> None:
+    port = free_port()
+    command = [binary, "up", "--port", str(port), "--data", str(tmp_path / "data"), "--log", "warn"]
+    with serving(command, port, "/health", tmp_path / "log") as address:
+        written = Written(MlflowClient(address), tmp_path)
+        told = bring(binary, url, address, tmp_path)
+        assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
+        compare(written, MlflowClient(url))
+        assert bring(binary, url, address, tmp_path)["runs"] == 0
+
+
+def test_a_running_mlflow_server_comes_over_by_rest(binary: str, url: str, tmp_path: Path) -> None:
+    pytest.importorskip("flask")
+    pytest.importorskip("sqlalchemy")
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/m.db", "--artifacts-destination", f"{tmp_path}/files"]
+    before: Optional[str] = os.environ.get("MLFLOW_SERVER_ENABLE_JOB_EXECUTION")
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    try:
+        with serving(command, port, "/health", tmp_path / "log") as address:
+            written = Written(MlflowClient(address), tmp_path)
+            told = bring(binary, url, address, tmp_path)
+            assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
+            compare(written, MlflowClient(url))
+    finally:
+        if before is None:
+            del os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"]
+
+
+def test_what_is_no_store_is_said_to_be_none(binary: str, url: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [binary, "--server", url, "import", "mlflow", str(tmp_path / "nothing")], capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "is no tracking store" in ended.stderr and "hint:" in ended.stderr
