@@ -231,7 +231,7 @@ impl Platform {
         }
     }
 
-    /// The numbers of all experiments in use.
+    /// The numbers of all experiments of the project `default`.
     ///
     /// # Errors
     /// When the database fails.
@@ -240,6 +240,7 @@ impl Platform {
         let mut token = None;
         loop {
             let query = experiments::ExperimentQuery {
+                project: None,
                 filter: query::experiment_filter("")?,
                 order: Vec::new(),
                 view: View::All,

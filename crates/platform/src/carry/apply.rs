@@ -121,7 +121,7 @@ async fn one(tx: &mut Tx, origin: &Origin, record: Record, now: Timestamp) -> Re
             }
             let made = now.min(created_ms.map_or(now, Timestamp::from_millis));
             let changed = updated_ms.map_or(made, Timestamp::from_millis);
-            let new = NewExperiment { name, artifact_location, tags };
+            let new = NewExperiment { name, artifact_location, tags, project: None, artifact_root: None };
             experiment(tx, new, made, changed, actor).await
         }
         Record::ExperimentDeleted { name } => {
@@ -218,7 +218,7 @@ async fn register(tx: &mut Tx, origin: &Origin, record: Record, now: Timestamp) 
             let (made, changed) = (Timestamp::from_millis(created_ms), Timestamp::from_millis(updated_ms));
             if registry::find_model(tx, &name).await?.is_some() {
                 for (key, value) in &tags {
-                    registry::set_model_tag(tx, &name, key, value, changed).await?;
+                    registry::set_model_tag(tx, &name, key, value, actor, changed).await?;
                 }
                 return Ok(());
             }

@@ -46,7 +46,7 @@ pub async fn carry_version(tx: &mut Tx, carried: CarriedVersion, actor: &Actor) 
         Some(row) if row.opt_time("deleted_at")?.is_some() => return Ok(false),
         Some(_) => {
             for (key, value) in &tags {
-                super::set_version_tag(tx, &model, number, key, value, updated_at).await?;
+                super::set_version_tag(tx, &model, number, key, value, actor, updated_at).await?;
             }
         }
         None => {
