@@ -62,8 +62,9 @@ pub(crate) enum Command {
     Search(crate::runs::SearchArguments),
     /// Change many runs at once, after counting them: tag, archive, delete, restore, undo.
     Runs(crate::runs::BulkArguments),
-    /// Write runs, and the histories of their metrics, to a file.
-    Export(crate::runs::ExportArguments),
+    /// Write runs or predictions to a file.
+    #[command(subcommand)]
+    Export(crate::commands::export::ExportCommand),
     /// Bring in what another tracking server holds.
     Import(crate::runs::ImportFrom),
     /// Bring up what was logged while the server could not be reached.
@@ -74,8 +75,6 @@ pub(crate) enum Command {
     Test(crate::commands::test::TestArguments),
     /// Propose a suite of checks from rows, or bring one in from another tool.
     Checks(crate::commands::checks::ChecksArguments),
-    /// Write predictions with their labels to a file.
-    Export(crate::commands::archive::ExportArguments),
     /// Decide how long predictions are kept, hold them, erase an entity.
     Archive {
         #[command(subcommand)]

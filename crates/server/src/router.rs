@@ -14,8 +14,7 @@ use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::{
     apply, archive_door, carry, content, data, deployments, endpoint, events, front_door, info, live, mlflow,
-    models,
-    monitoring, oip, openapi, overview, pipelines, predictions, runs, ui,
+    models, monitoring, oip, openapi, overview, pipelines, predictions, runs, ui,
 };
 
 /// Whether a path belongs to a protocol.

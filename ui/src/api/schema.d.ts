@@ -330,6 +330,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why two runs, or two versions of models, differ: code, data, environment and params, by their effect on a metric. */
+        get: operations["get_difference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/drift": {
         parameters: {
             query?: never;
@@ -1003,6 +1020,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Applies records of runs and models that were made elsewhere: a JSON object a line. Applying one again changes nothing. */
+        post: operations["carry_records"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/whole": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What has been brought in whole from a source. */
+        get: operations["list_carried"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Runs of all experiments. */
+        get: operations["search_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Counts the runs that fit, and changes them all if `expected` says how many they are. */
+        post: operations["change_runs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/changes/{change}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a change of many runs back: each gets what it had before. */
+        post: operations["undo_change_of_runs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}": {
         parameters: {
             query?: never;
@@ -1012,6 +1114,26 @@ export interface paths {
         };
         /** A run with all that it logged. */
         get: operations["get_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A run as it goes: a `snapshot` of it, then `points` of its metrics and its `state` as they change, and `end`. Goes on
+         *     after the header `Last-Event-ID`; what is no longer kept comes as another `snapshot`.
+         */
+        get: operations["watch_run"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1375,6 +1497,29 @@ export interface components {
              */
             version: number;
         };
+        /** @description What became of a batch. */
+        CarriedBody: {
+            /** @description How many records were applied. */
+            applied: number;
+            /** @description The records that were left out, and why. */
+            refused: components["schemas"]["RefusedBody"][];
+            /** @description Whether the batch had been applied before, and was left alone now. */
+            repeated: boolean;
+        };
+        /** @description One thing that differs. */
+        CauseBody: {
+            /** @description `code`, `data`, `environment` or `params`. */
+            area: string;
+            effect?: components["schemas"]["EffectBody"] | null;
+            /** @description What it was in the first. */
+            left?: string | null;
+            /** @description What it is. */
+            name: string;
+            /** @description What it was in the second. */
+            right?: string | null;
+            /** @description How the effect was found, or why it is not known. */
+            why: string;
+        };
         /** @description What the verification of the whole log found. */
         ChainBody: {
             /**
@@ -1401,6 +1546,30 @@ export interface components {
             detail: string;
             /** @description To what. */
             object: string;
+        };
+        /** @description A change of many runs. */
+        ChangeRunsBody: {
+            /** @description `tag`, `archive`, `delete` or `restore`. */
+            act: string;
+            /** @description How many runs are meant. Without it the runs are only counted. */
+            expected?: number | null;
+            /** @description In which experiments, ids or names separated by commas; all of them if absent. */
+            experiment?: string | null;
+            /** @description Which runs, in the language of searches. */
+            filter: string;
+            /** @description The tag's name, for `tag`. */
+            key?: string | null;
+            /** @description The tag's value, for `tag`. */
+            value?: string | null;
+        };
+        /** @description What was found, and done. */
+        ChangedRunsBody: {
+            /** @description The id of the change, by which it can be taken back; absent when runs were only counted. */
+            change?: string | null;
+            /** @description How many runs fit and are not yet as they shall be. */
+            runs: number;
+            /** @description Some of them. */
+            some: components["schemas"]["NamedRun"][];
         };
         /** @description A column. */
         ColumnBody: {
@@ -1622,6 +1791,22 @@ export interface components {
             /** @description The deployments, by name. */
             items: components["schemas"]["DeploymentBody"][];
         };
+        /** @description What differs between two things, and what of it matters. */
+        DifferenceBody: {
+            /** @description What differs in what went in, the greatest effect first, those of unknown effect last. */
+            causes: components["schemas"]["CauseBody"][];
+            /** @description The first. */
+            left: components["schemas"]["SubjectBody"];
+            metric?: components["schemas"]["MetricPairBody"] | null;
+            /** @description The metrics of both. */
+            metrics: components["schemas"]["MetricPairBody"][];
+            /** @description The second. */
+            right: components["schemas"]["SubjectBody"];
+            /** @description How many other runs the effects are estimated from. */
+            runs: number;
+            /** @description How many things that went in are the same. */
+            same: number;
+        };
         /** @description A step on the way. */
         EdgeBody: {
             /** @description The thing. */
@@ -1630,6 +1815,21 @@ export interface components {
             label: string;
             /** @description What it came from. */
             to: string;
+        };
+        /** @description An estimated effect. */
+        EffectBody: {
+            /**
+             * Format: double
+             * @description The change of the metric, in its own unit.
+             */
+            change: number;
+            /**
+             * Format: double
+             * @description Its standard error; null with a single comparison.
+             */
+            error?: number | null;
+            /** @description How many runs tell of it. */
+            runs: number;
         };
         /** @description What went of one model. */
         ErasedBody: {
@@ -1888,6 +2088,26 @@ export interface components {
             /** @description Each thing once, the asked one first. */
             nodes: components["schemas"]["NodeBody"][];
         };
+        /** @description A metric of both; null where it is absent or not a number. */
+        MetricPairBody: {
+            /**
+             * Format: double
+             * @description The second less the first.
+             */
+            change?: number | null;
+            /** @description Its name. */
+            key: string;
+            /**
+             * Format: double
+             * @description Of the first.
+             */
+            left?: number | null;
+            /**
+             * Format: double
+             * @description Of the second.
+             */
+            right?: number | null;
+        };
         /** @description A model with its file, aliases and newest versions. */
         ModelBody: {
             /** @description How many of its alerts are open. */
@@ -2006,6 +2226,13 @@ export interface components {
              * @description Where it points now.
              */
             version: number;
+        };
+        /** @description A run by id and name. */
+        NamedRun: {
+            /** @description Its id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
         };
         /** @description What shall hold. */
         NewArchiveRuleBody: {
@@ -2296,6 +2523,15 @@ export interface components {
             /** @description What shall hold; what is left out is switched off. */
             traffic: Record<string, never>;
         };
+        /** @description A record that was left out. */
+        RefusedBody: {
+            /** @description The stable word for why. */
+            code: string;
+            /** @description Why. */
+            reason: string;
+            /** @description What it is about. */
+            subject: string;
+        };
         /** @description A prediction that was computed again. */
         ReplayBody: {
             /**
@@ -2412,6 +2648,8 @@ export interface components {
         RunBody: {
             /** @description The files it left; in lists this is null. */
             artifacts?: components["schemas"]["ArtifactBody"][] | null;
+            /** @description Whether it is in the bin. */
+            deleted: boolean;
             /**
              * Format: date-time
              * @description When it ended, if it has.
@@ -2532,6 +2770,19 @@ export interface components {
             /** @description `running`, `succeeded`, `failed` or `cancelled`. */
             state: string;
         };
+        /** @description One of the two. */
+        SubjectBody: {
+            /** @description The experiment of that run. */
+            experiment_id?: string | null;
+            /** @description Its id, or `MODEL@NUMBER`. */
+            id: string;
+            /** @description `run` or `version`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The run behind it. */
+            run?: string | null;
+        };
         /** @description What became of labels. */
         TakenBody: {
             /** @description How many are kept, durably. */
@@ -2572,6 +2823,11 @@ export interface components {
             reason: string;
             /** @description The state after. */
             state: string;
+        };
+        /** @description What taking a change back did. */
+        UndoneBody: {
+            /** @description How many runs the change had touched. */
+            runs: number;
         };
         /** @description Why a deployment is taken away. */
         Unload: {
@@ -2670,6 +2926,20 @@ export interface components {
         VersionPage: {
             /** @description The versions, newest first. */
             items: components["schemas"]["VersionBody"][];
+            /** @description Where the next page begins; absent on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description Something that has been brought in whole. */
+        WholeBody: {
+            /** @description In which state. */
+            fingerprint: string;
+            /** @description Which. */
+            id: string;
+        };
+        /** @description A page of what has been brought in whole. */
+        WholePage: {
+            /** @description By id. */
+            items: components["schemas"]["WholeBody"][];
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
         };
@@ -3462,6 +3732,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeploymentBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_difference: {
+        parameters: {
+            query: {
+                /** @description The first: `run:ID` or `version:MODEL@NUMBER`. */
+                left: string;
+                /** @description The second. */
+                right: string;
+                /** @description The metric that effects are told in; one that both have if absent. */
+                metric?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferenceBody"];
                 };
             };
             /** @description a failure */
@@ -4825,6 +5130,185 @@ export interface operations {
             };
         };
     };
+    carry_records: {
+        parameters: {
+            query: {
+                /** @description The store that the records come from, such as `sqlite:mlflow.db`; at most 500 characters. */
+                source: string;
+                /** @description The batch's own id: one that was applied before is not applied again. */
+                batch?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CarriedBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_carried: {
+        parameters: {
+            query: {
+                /** @description The store. */
+                source: string;
+                /** @description What kind of thing: `run`, `experiment`, `model`, `logged_model`. */
+                kind: string;
+                /** @description How many at most: 1 to 1000, 50 if not said. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholePage"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    search_runs: {
+        parameters: {
+            query?: {
+                /** @description In which experiments, ids or names separated by commas; all of them if absent. */
+                experiment?: string;
+                /** @description Only runs that pass, in MLflow's language: `metrics.mae < 300 and params.trainer = 'linear'`. */
+                filter?: string;
+                /** @description In which order, separated by commas: `metrics.mae asc, start_time desc`. */
+                order_by?: string;
+                /** @description `active` (if absent), `deleted` or `all`. */
+                view?: string;
+                /** @description Only these metrics, params and tags, separated by commas: `metrics.mae, params.trainer`. All of them if absent. */
+                columns?: string;
+                /** @description How many at most: 1 to 1000, 50 if not said. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPage"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRunsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedRunsBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    undo_change_of_runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoneBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_run: {
         parameters: {
             query?: never;
@@ -4842,6 +5326,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    watch_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `snapshot`, `points`, `state` and `end`, each with an id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             /** @description a failure */

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use base::{Period, Timestamp};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -13,8 +13,6 @@ use crate::output::{self, at, faint, text_at};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExportArguments {
-    /// What is exported.
-    what: Exported,
     /// The model.
     #[arg(long)]
     model: String,
@@ -30,12 +28,6 @@ pub(crate) struct ExportArguments {
     /// The file to write: `.parquet`, `.csv` or `.json` (one object a line).
     #[arg(long, value_name = "FILE")]
     to_file: PathBuf,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Exported {
-    /// Predictions with their labels.
-    Predictions,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -77,7 +69,6 @@ pub(crate) enum ArchiveCommand {
 
 /// Writes predictions to a file, part by part. The file has its name only when it is whole.
 pub(super) async fn export(client: &Client, arguments: &ExportArguments, json: bool) -> Result<()> {
-    let Exported::Predictions = arguments.what;
     let file = &arguments.to_file;
     let format = match file.extension().and_then(|extension| extension.to_str()) {
         Some("parquet") => "parquet",

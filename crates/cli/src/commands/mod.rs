@@ -7,6 +7,7 @@ mod complete;
 mod data;
 mod dataset_rows;
 pub(crate) mod drift;
+pub(crate) mod export;
 mod feed;
 mod jobs;
 mod list;
@@ -62,14 +63,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Diff(diff) => runs::diff(&client()?, &diff, json).await?,
         Command::Search(search) => runs::search(&client()?, &search, json).await?,
         Command::Runs(bulk) => return runs::change(&client()?, &bulk, json).await,
-        Command::Export(export) => runs::export(&client()?, &export).await?,
         Command::Import(import) => return import.run(&client()?, json).await,
         Command::Sync(sync) => return spool::sync(&client()?, &sync, json).await,
         Command::Show(show) => show::show(&client()?, &show, json).await?,
         Command::Sql(sql) => sql::sql(&client()?, &sql, json).await?,
         Command::Test(test) => return test::test(&test, json).await,
         Command::Checks(checks) => checks::checks(client, &checks, json).await?,
-        Command::Export(export) => archive::export(&client()?, &export, json).await?,
+        Command::Export(export) => export::export(&client()?, &export, json).await?,
         Command::Archive { command } => archive::archive(&client()?, &command, json).await?,
         Command::Drift(drift) => return drift::drift(client, &drift, json).await,
         Command::Push(push) => return manage::push(&client()?, &push, json).await,

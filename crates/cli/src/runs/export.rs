@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use tables::{Table, Values};
 
-use super::list::{Listing, Searched, cell, page};
+use super::list::{Listing, cell, page};
 use crate::client::Client;
 use crate::output::{self, text_at};
 use crate::progress;
@@ -35,8 +35,6 @@ pub(crate) enum Form {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExportArguments {
-    /// What to export.
-    pub(crate) what: Searched,
     /// Only runs that fit.
     #[arg(default_value = "")]
     pub(crate) filter: String,
