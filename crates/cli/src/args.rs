@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{CollectArguments, DataArguments};
+use crate::commands::{CollectArguments, DataArguments, RerunArguments, RunArguments};
 
 /// Where a server listens when nothing else is said.
 pub(crate) const DEFAULT_PORT: u16 = 5050;
@@ -92,6 +92,10 @@ pub(crate) enum Command {
     Deploy(crate::commands::traffic::DeployArguments),
     /// Show or change which version answers which requests.
     Traffic(crate::commands::traffic::TrafficArguments),
+    /// Run any command as a run that can be repeated: code, environment, inputs, outputs and logs are kept.
+    Run(RunArguments),
+    /// Repeat a run in a clean folder, or train a version again, and compare what comes out.
+    Rerun(RerunArguments),
     /// Ask a deployment for predictions.
     Predict(PredictArguments),
     /// Compute archived predictions again and say whether the same bits come out.
@@ -397,6 +401,15 @@ pub(crate) enum AlertAct {
 pub(crate) struct LineageArguments {
     /// The object: `prediction:ID`, `model:NAME@VERSION`, `dataset:NAME@VERSION`.
     pub(crate) object: String,
+    /// Follow the stored graph towards what it came from.
+    #[arg(long)]
+    pub(crate) up: bool,
+    /// Follow the stored graph towards what came of it.
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// How many steps are followed, 1 to 20; both ways when neither is said.
+    #[arg(long)]
+    pub(crate) depth: Option<u32>,
 }
 
 #[derive(Debug, Clone, Args)]

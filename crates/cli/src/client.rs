@@ -156,6 +156,17 @@ impl Client {
         Ok(bytes)
     }
 
+    /// Puts bytes in the place of what was there.
+    pub(crate) async fn put_bytes(&self, path: &str, body: Vec<u8>) -> Result<Value> {
+        let request = self.request(Method::PUT, path).header("content-type", "application/octet-stream");
+        self.send(request.body(body)).await
+    }
+
+    /// Removes something.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value> {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
     /// Sends JSON and takes bytes.
     pub(crate) async fn post_for_bytes(&self, path: &str, body: &Value) -> Result<bytes::Bytes> {
         let request = self.request(Method::POST, path).json(body);

@@ -38,6 +38,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_46_archive_rules",
     "20261122_47_served_elsewhere",
     "20261122_48_cloud_events",
+    "20261122_49_captured_runs",
+    "20261122_50_lineage",
 ];
 
 const TABLE: &str = "create table if not exists schema_migrations \

@@ -1,6 +1,9 @@
 //! The tables of this room; nothing else knows them.
 
 mod bring_over;
+mod capture;
+#[cfg(test)]
+mod capture_tests;
 mod carried;
 mod detail;
 mod experiment;
@@ -27,6 +30,9 @@ use db::{Page, Row, Sql, SqlText, Tx, params};
 use crate::{Error, Lifecycle};
 
 pub use bring_over::bring_over_points;
+pub use capture::{
+    Capture, MOST_CAPTURE_BYTES, any_abandoned, end_abandoned, find_capture, keep_alive, put_capture,
+};
 pub use carried::{CarriedModel, carry_logged_model, date_experiment, place_run};
 pub use experiment::{
     ExperimentQuery, NewExperiment, create_experiment, delete_experiment, delete_experiment_tag,

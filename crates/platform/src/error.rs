@@ -188,6 +188,8 @@ errors! {
     Monitoring(monitoring::Error),
     /// Messages.
     Notices(notices::Error),
+    /// What came of what.
+    Lineage(lineage::Error),
     /// People and tokens.
     Governance(governance::Error),
 }

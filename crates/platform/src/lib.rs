@@ -10,6 +10,7 @@
 
 mod birth;
 pub mod bulk;
+mod capture;
 pub mod carry;
 mod collect;
 mod compare;
@@ -67,5 +68,5 @@ pub use specs::AppliedSpec;
 pub use sql::SqlAnswer;
 pub use status::{Attention, Status};
 pub use traffic::TrafficView;
-pub use train::{TrainOrder, TrainOutcome};
+pub use train::{RetrainVerdict, Retrained, TrainOrder, TrainOutcome};
 pub use watch::Watched;

@@ -11,6 +11,20 @@ use crate::Platform;
 const EVERY: Duration = Duration::from_secs(2);
 
 impl Platform {
+    /// Marks runs as killed whose starter has gone silent.
+    async fn end_abandoned_runs(&self) -> Result<(), crate::Error> {
+        let now = self.clock.now();
+        if !experiments::any_abandoned(&mut self.db.read().await?, now).await? {
+            return Ok(());
+        }
+        let ended: Result<Vec<String>, experiments::Error> =
+            self.db.write(move |tx| Box::pin(async move { experiments::end_abandoned(tx, now).await })).await;
+        for run in ended? {
+            tracing::warn!(run.id = %run, "run has gone silent and is marked as killed");
+        }
+        Ok(())
+    }
+
     /// Settles what runs have logged, every two seconds, until `stop` becomes true.
     pub async fn keep_settled(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
@@ -20,6 +34,9 @@ impl Platform {
             }
             if let Err(error) = experiments::settle(&self.db).await {
                 tracing::error!(%error, "logged metrics cannot be settled");
+            }
+            if let Err(error) = self.end_abandoned_runs().await {
+                tracing::error!(%error, "runs that have gone silent cannot be ended");
             }
         }
     }

@@ -41,6 +41,22 @@ pub(crate) async fn find(sql: &mut impl Sql, model: &str) -> Result<Option<Appli
     sql.fetch_all_text(text).await?.first().map(read).transpose()
 }
 
+/// The revision of a model's spec that was in force at a moment.
+pub(crate) async fn at(
+    sql: &mut impl Sql,
+    model: &str,
+    moment: Timestamp,
+) -> Result<Option<AppliedSpec>, Error> {
+    let row = sql
+        .fetch_optional(
+            "select model, revision, digest, source, actor, applied_at from applied_specs \
+             where model = $1 and applied_at <= $2 order by revision desc limit 1",
+            params![model, moment],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// The newest revision of each model whose rows come from the dataset.
 pub(crate) async fn of_dataset(sql: &mut impl Sql, dataset: &str) -> Result<Vec<AppliedSpec>, Error> {
     let text = db::SqlText::new(NEWEST).push(" and dataset = ").bind(dataset).push(" order by model");

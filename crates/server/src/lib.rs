@@ -11,6 +11,7 @@
 mod app;
 mod apply;
 mod archive_door;
+mod captures;
 mod carry;
 mod content;
 mod credentials;
@@ -25,6 +26,7 @@ mod front_door;
 mod grpc;
 mod guard;
 mod info;
+mod lineage;
 mod live;
 mod mlflow;
 mod models;

@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::{
-    apply, archive_door, carry, content, data, deployments, endpoint, events, front_door, info, live, mlflow,
-    models, monitoring, oip, openapi, overview, pipelines, predictions, runs, ui,
+    apply, archive_door, captures, carry, content, data, deployments, endpoint, events, front_door, info,
+    lineage, live, mlflow, models, monitoring, oip, openapi, overview, pipelines, predictions, runs, ui,
 };
 
 /// Whether a path belongs to a protocol.
@@ -51,6 +51,8 @@ pub fn routes() -> Routes {
         .and(runs::routes())
         .and(carry::routes())
         .and(live::routes())
+        .and(captures::routes())
+        .and(lineage::routes())
         .and(models::routes())
         .and(models::restore_routes())
         .and(pipelines::routes())

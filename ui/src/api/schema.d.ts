@@ -527,6 +527,24 @@ export interface paths {
         /** The way back from an object to the rows it came from. */
         get: operations["get_lineage"];
         put?: never;
+        /** Takes an event of OpenLineage. */
+        post: operations["take_lineage_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lineage/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a thing came from and what came of it, some steps far. */
+        get: operations["get_lineage_graph"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -776,6 +794,23 @@ export interface paths {
         put?: never;
         /** Brings back a version that was deleted, without its aliases. */
         post: operations["restore_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{version}/retrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Trains a version again from the dataset version, params and seed it recorded, and compares the bytes. */
+        post: operations["retrain_version"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1122,6 +1157,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/capture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was captured of a run by `gingham run`. */
+        get: operations["get_capture"];
+        /** Writes what was captured of a run, in place of what was written before. */
+        put: operations["put_capture"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/heartbeat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that a run is still under way. */
+        post: operations["keep_run_alive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/live": {
         parameters: {
             query?: never;
@@ -1379,6 +1449,11 @@ export interface components {
              */
             version: number;
         };
+        /** @description Whether a run was still taken for alive. */
+        AliveBody: {
+            /** @description False when it is over, or was marked as killed. */
+            alive: boolean;
+        };
         /** @description The answer to a question in SQL. */
         AnswerBody: {
             /** @description Names and types. */
@@ -1496,6 +1571,16 @@ export interface components {
              * @description The version.
              */
             version: number;
+        };
+        /** @description What was captured of a run. */
+        CaptureBody: {
+            /**
+             * Format: date-time
+             * @description Until when the run is taken for alive; null once it is over.
+             */
+            alive_until?: string | null;
+            /** @description Code, environment, params, inputs, outputs and resources; `docs/repeatable-runs.md` tells of its fields. */
+            record: Record<string, never>;
         };
         /** @description What became of a batch. */
         CarriedBody: {
@@ -1942,6 +2027,35 @@ export interface components {
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
         };
+        /** @description The part of the graph around a thing. */
+        GraphBody: {
+            /** @description The steps between them. */
+            edges: components["schemas"]["GraphEdgeBody"][];
+            /** @description Whether there is more than the limit let through. */
+            is_cut: boolean;
+            /** @description Each thing once, the asked one first, what is nearer before what is farther. */
+            nodes: components["schemas"]["GraphNodeBody"][];
+        };
+        /** @description A step of the graph: `target` came of `source`. */
+        GraphEdgeBody: {
+            /** @description How. */
+            label: string;
+            /** @description What was there before. */
+            source: string;
+            /** @description What came of it. */
+            target: string;
+        };
+        /** @description A thing of the graph. */
+        GraphNodeBody: {
+            /** @description What else is known of it. */
+            detail: string;
+            /** @description Its kind and name. */
+            id: string;
+            /** @description What kind of thing it is. */
+            kind: string;
+            /** @description Its name. */
+            title: string;
+        };
         /** @description Whether the process is alive or ready. */
         Health: {
             /** @description `ok`. */
@@ -2242,6 +2356,13 @@ export interface components {
             keep?: string | null;
             /** @description Why. */
             reason: string;
+        };
+        /** @description What was captured, from the client that captured it. */
+        NewCaptureBody: {
+            /** @description Whether the run is over. One that is not must be kept alive, or it is marked as killed after a minute. */
+            is_over: boolean;
+            /** @description Code, environment, params, inputs, outputs and resources. */
+            record: Record<string, never>;
         };
         /** @description A wish for an endpoint. */
         NewDeploymentBody: {
@@ -2617,6 +2738,34 @@ export interface components {
             severity: unknown;
             /** @description What it is about, in words. */
             target: string;
+        };
+        /** @description A version that was trained again. */
+        RetrainedBody: {
+            /** @description The candidate that was trained. */
+            candidate?: string | null;
+            /** @description The dataset version that it learnt from. */
+            dataset?: string | null;
+            /** @description The bytes of the version. */
+            digest?: string | null;
+            /** @description The first step that gave something else: `prepare` or `train`. */
+            first_difference?: string | null;
+            /** @description The model. */
+            model: string;
+            /** @description The prepared rows of now. */
+            prepared_digest?: string | null;
+            /** @description The bytes that came out now. */
+            retrained_digest?: string | null;
+            /** @description The prepared rows of then. */
+            rows_digest?: string | null;
+            /** @description `equal` to the last bit, `differs`, or `missing` when something that it needs is gone. */
+            verdict: string;
+            /**
+             * Format: int64
+             * @description The version.
+             */
+            version: number;
+            /** @description What is missing, or what may be the cause. */
+            why?: string | null;
         };
         /** @description A revision of the traffic settings. */
         RevisionBody: {
@@ -4152,6 +4301,76 @@ export interface operations {
             };
         };
     };
+    take_lineage_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description the event is taken */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_lineage_graph: {
+        parameters: {
+            query: {
+                /** @description `run:ID`, `version:MODEL@NUMBER`, `dataset:NAME@NUMBER` or `dataset:NAMESPACE/NAME`. */
+                object: string;
+                /** @description Towards what it came from; both ways when neither is said. */
+                up?: boolean;
+                /** @description Towards what came of it. */
+                down?: boolean;
+                /** @description How many steps: 1 to 20, 3 if not said. */
+                depth?: number;
+                /** @description The most things: 500 if not said, 5000 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GraphBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_models: {
         parameters: {
             query?: {
@@ -4656,6 +4875,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VersionBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    retrain_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                /** @description a number, an alias or `latest` */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainedBody"];
                 };
             };
             /** @description a failure */
@@ -5326,6 +5577,100 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_capture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptureBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    put_capture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCaptureBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliveBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    keep_run_alive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliveBody"];
                 };
             };
             /** @description a failure */

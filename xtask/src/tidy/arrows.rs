@@ -14,6 +14,7 @@ const DOMAINS: &[&str] = &[
     "experiments",
     "governance",
     "inference",
+    "lineage",
     "monitoring",
     "pipelines",
     "registry",

@@ -10,6 +10,7 @@ pub(crate) mod drift;
 pub(crate) mod export;
 mod feed;
 mod jobs;
+mod lineage;
 mod list;
 mod log;
 mod manage;
@@ -18,6 +19,7 @@ mod predict;
 mod replay;
 pub(crate) mod report;
 mod restore;
+mod run;
 mod show;
 mod sql;
 mod status;
@@ -37,6 +39,7 @@ use crate::{runs, spool, story};
 pub(crate) use apply::apply;
 pub(crate) use data::{CollectArguments, DataArguments};
 pub(crate) use feed::{Feed, FeedReport};
+pub(crate) use run::{RerunArguments, RunArguments};
 
 /// Does what the arguments say.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -78,6 +81,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Traffic(shares) => traffic::traffic(&client()?, &shares, json).await?,
         Command::Restore(restore) => restore::restore(&client()?, &restore, json).await?,
         Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
+        Command::Run(arguments) => return run::run(&server, arguments).await,
+        Command::Rerun(arguments) => return run::rerun(&server, &arguments).await,
         Command::Predict(predict) => predict::predict(&client()?, &predict, json).await?,
         Command::Replay(replay) => return replay::replay(&client()?, &replay, json).await,
         Command::Watch(watch) if runs::is_run(&watch.model) => {
@@ -89,7 +94,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Rules(rules) => report::rules(&client()?, &rules, json).await?,
         Command::Dashboards(dashboards) => report::dashboards(&dashboards, json)?,
         Command::Notify(notify) => notify::notify(&client()?, &notify, json).await?,
-        Command::Lineage(lineage) => show::lineage(&client()?, &lineage.object, json).await?,
+        Command::Lineage(lineage) => lineage::lineage(&client()?, &lineage, json).await?,
         Command::Feed(feed) => feed::feed(&client()?, &feed, json).await?,
         Command::Data(arguments) => return data::data(&server, arguments).await,
         Command::Gc(gc) => data::collect_on_server(&client()?, &gc, json).await?,

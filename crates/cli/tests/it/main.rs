@@ -6,5 +6,6 @@ mod checking;
 mod harness;
 mod journey;
 mod mistakes;
+mod repeatable;
 mod starting;
 mod traces;

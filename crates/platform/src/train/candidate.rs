@@ -112,6 +112,15 @@ async fn run(
     })
 }
 
+/// Trains a candidate without tracking or keeping anything; the bytes of the model.
+pub(super) async fn train_again(
+    pipeline: &Pipeline<'_>,
+    rows: &Prepared,
+    candidate: &Candidate,
+) -> Result<Vec<u8>, Error> {
+    Ok(in_child(pipeline, rows, candidate, (0.0, 1.0)).await?.2)
+}
+
 type Child = (Done, Vec<Metric>, Vec<u8>);
 
 /// Hands the rows to a process of its own and takes the model from it.

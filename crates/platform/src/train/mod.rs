@@ -7,6 +7,7 @@ mod candidate;
 mod evaluate;
 mod prepare;
 mod register;
+mod retrain;
 mod steps;
 
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Error, Platform, specs};
+pub use retrain::{RetrainVerdict, Retrained};
+
 use candidate::Trained;
 use evaluate::Judged;
 use steps::Pipeline;

@@ -30,9 +30,22 @@ pub(super) async fn prepare(pipeline: &Pipeline<'_>, until: Option<Timestamp>) -
     let (platform, spec) = (pipeline.platform, &pipeline.applied.spec);
     let dataset = platform.newest_version(&spec.data.dataset).await?;
     let prepared = platform.prepared_rows(pipeline, &dataset).await?;
-    let time = &spec.pipeline.time;
     let signature = signature_of(&spec.pipeline, &prepared.table)?;
-    let known = with_target(&prepared.table, &spec.pipeline.target)?;
+    split(pipeline, dataset, signature, &prepared.table, prepared.digest, until)
+}
+
+/// Splits prepared rows into those to learn from and those to judge by.
+pub(super) fn split(
+    pipeline: &Pipeline<'_>,
+    dataset: DatasetVersion,
+    signature: Signature,
+    table: &Table,
+    digest: Digest,
+    until: Option<Timestamp>,
+) -> Result<Prepared, Error> {
+    let spec = &pipeline.applied.spec;
+    let time = &spec.pipeline.time;
+    let known = with_target(table, &spec.pipeline.target)?;
     let known = match until {
         Some(until) => split_at(&known, time, until.as_micros())?.0,
         None => known,
@@ -55,8 +68,8 @@ pub(super) async fn prepare(pipeline: &Pipeline<'_>, until: Option<Timestamp>) -
         return Err(Error::Prepared { reason });
     }
     Ok(Prepared {
-        training_range: range_of(&training, time, prepared.digest)?,
-        evaluation_range: range_of(&evaluation, time, prepared.digest)?,
+        training_range: range_of(&training, time, digest)?,
+        evaluation_range: range_of(&evaluation, time, digest)?,
         dataset,
         signature,
         training,

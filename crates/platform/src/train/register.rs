@@ -1,5 +1,6 @@
 //! The `register` step: the best candidate becomes a version, and the rules say whether it takes the alias.
 
+use lineage::{Graph, Node};
 use std::collections::BTreeMap;
 
 use base::{Digest, NewEvent, ObjectRef};
@@ -162,6 +163,7 @@ async fn write(
     let decision = decide(&rules, same, &alias);
     let (pipeline_run, told) = (pipeline.run.clone(), decision.clone());
     let listed = json!(rules);
+    let origin = Origin::of(&new);
     let cause = pipeline.cause.words.clone();
     let version = pipeline
         .platform
@@ -182,6 +184,7 @@ async fn write(
                     rules: listed,
                 };
                 registry::record_promotion(tx, promotion, &actor, now).await?;
+                lineage::put(tx, &origin.of_version(&model, version.number), now).await?;
                 if promoted {
                     let expected = previous.map_or(Expected::Nothing, Expected::Version);
                     let change = AliasChange {
@@ -233,4 +236,42 @@ fn decide(rules: &[RuleResult], same: bool, alias: &str) -> String {
 /// The first clause of a sentence.
 fn clause(sentence: &str) -> &str {
     sentence.split("; ").next().unwrap_or(sentence)
+}
+
+/// What a version was made of.
+struct Origin {
+    datasets: Vec<String>,
+    run: Option<String>,
+    trainer: String,
+}
+
+impl Origin {
+    fn of(new: &NewVersion) -> Self {
+        let listed = new.dataset_versions.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let name = |dataset: &Value| {
+            Some(format!("{}@{}", dataset.get("dataset")?.as_str()?, dataset.get("number")?.as_i64()?))
+        };
+        Self {
+            datasets: listed.filter_map(name).collect(),
+            run: new.source_run.clone(),
+            trainer: new.trainer.clone(),
+        }
+    }
+
+    /// The steps to a version.
+    fn of_version(&self, model: &str, number: i64) -> Graph {
+        let mut graph = Graph::default();
+        let title = format!("{model} version {number}");
+        let version =
+            graph.add(Node::new("version", &format!("{model}@{number}"), title, self.trainer.clone()));
+        let run = self.run.as_ref().map(|run| graph.add(Node::new("run", run, self.trainer.clone(), model)));
+        for dataset in &self.datasets {
+            let dataset = graph.add(Node::new("dataset", dataset, dataset.clone(), ""));
+            graph.join(&dataset, run.as_deref().unwrap_or(&version), "learnt from by");
+        }
+        if let Some(run) = &run {
+            graph.join(run, &version, "made");
+        }
+        graph
+    }
 }

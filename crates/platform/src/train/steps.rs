@@ -48,6 +48,16 @@ impl<'a> Pipeline<'a> {
         Ok(Self { platform, applied, cause, run: run.id, report })
     }
 
+    /// A pipeline that is walked without being written down.
+    pub(super) fn detached(
+        platform: &'a Platform,
+        applied: AppliedSpec,
+        cause: Cause,
+        report: Report,
+    ) -> Self {
+        Self { platform, applied, cause, run: String::new(), report }
+    }
+
     /// Tells how far the run is.
     pub(super) fn report(&self, share: f64, what: &str) {
         (self.report)(share, what);

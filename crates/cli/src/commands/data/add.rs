@@ -86,7 +86,7 @@ pub(super) async fn add(local: &Local, arguments: &AddArguments, json: bool) -> 
 }
 
 /// A size for people.
-pub(super) fn size(bytes: u64) -> String {
+pub(in crate::commands) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
     let mut value = bytes as f64;
     let mut units = ["B", "kB", "MB", "GB", "TB", "PB"].into_iter();

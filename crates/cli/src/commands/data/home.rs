@@ -13,20 +13,20 @@ const NAME: &str = ".gingham";
 
 /// Where the local store is, or would be.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(in crate::commands) struct Home {
     folder: PathBuf,
 }
 
 /// A local store that is open.
 #[derive(Debug)]
-pub(super) struct Local {
-    pub(super) artifacts: Artifacts,
+pub(in crate::commands) struct Local {
+    pub(in crate::commands) artifacts: Artifacts,
     folder: PathBuf,
 }
 
 impl Home {
     /// The folder that is given, or the nearest above the current one, or a new one in the current one.
-    pub(super) fn find(given: Option<&Path>) -> Self {
+    pub(in crate::commands) fn find(given: Option<&Path>) -> Self {
         if let Some(folder) = given {
             return Self { folder: folder.to_owned() };
         }
@@ -35,8 +35,13 @@ impl Home {
         Self { folder: found.unwrap_or_else(|| here.join(NAME)) }
     }
 
+    /// The store in this very folder.
+    pub(in crate::commands) fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
     /// Opens the store; fails when there is none.
-    pub(super) async fn open(&self) -> Result<Local> {
+    pub(in crate::commands) async fn open(&self) -> Result<Local> {
         if !self.folder.is_dir() {
             return Err(hinted(
                 "there is no data here yet",
@@ -47,7 +52,7 @@ impl Home {
     }
 
     /// Opens the store, made if there is none.
-    pub(super) async fn open_or_make(&self) -> Result<Local> {
+    pub(in crate::commands) async fn open_or_make(&self) -> Result<Local> {
         let store = self.folder.join("store");
         std::fs::create_dir_all(&store)
             .with_context(|| format!("the local store `{}` cannot be made", store.display()))?;
@@ -65,13 +70,13 @@ impl Home {
 
 impl Local {
     /// Where the index of a folder's files is.
-    pub(super) fn index_of(&self, path: &Path) -> PathBuf {
+    pub(in crate::commands) fn index_of(&self, path: &Path) -> PathBuf {
         let name = Digest::of(path.as_os_str().as_encoded_bytes());
         self.folder.join("index").join(name.short())
     }
 
     /// Runs what blocks with the store.
-    pub(super) async fn blocking<T: Send + 'static>(
+    pub(in crate::commands) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Artifacts) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -82,7 +87,7 @@ impl Local {
 
 /// An error of the store with its cause and what to do.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
-pub(super) fn failed(error: artifacts::Error) -> anyhow::Error {
+pub(in crate::commands) fn failed(error: artifacts::Error) -> anyhow::Error {
     let mut words = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
@@ -96,7 +101,7 @@ pub(super) fn failed(error: artifacts::Error) -> anyhow::Error {
 }
 
 /// A name, and a version if one was given, from `NAME` or `NAME@VERSION`.
-pub(super) fn parse(what: &str) -> Result<(artifacts::SafePath, Option<u64>)> {
+pub(in crate::commands) fn parse(what: &str) -> Result<(artifacts::SafePath, Option<u64>)> {
     let (name, version) = match what.rsplit_once('@') {
         Some((name, version)) => {
             let number = version.trim_start_matches('v').parse().map_err(|_| {

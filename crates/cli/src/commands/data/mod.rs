@@ -1,11 +1,11 @@
 //! `data`: folders and files of any size under versioned names, here and elsewhere.
 
-mod add;
+pub(in crate::commands) mod add;
 mod arguments;
 mod care;
-mod home;
+pub(in crate::commands) mod home;
 mod list;
-mod remote;
+pub(in crate::commands) mod remote;
 mod transfer;
 
 use std::process::ExitCode;

@@ -13,13 +13,13 @@ use crate::client::{Client, ServerError};
 use crate::exit::hinted;
 
 /// Where data is sent to or fetched from.
-pub(super) enum Remote {
+pub(in crate::commands) enum Remote {
     Store(Artifacts),
     Server { client: Client, runtime: Handle },
 }
 
 /// How a transfer fails.
-pub(super) struct Failed(pub(super) anyhow::Error);
+pub(in crate::commands) struct Failed(pub(in crate::commands) anyhow::Error);
 
 impl From<artifacts::Error> for Failed {
     fn from(error: artifacts::Error) -> Self {
@@ -35,7 +35,7 @@ impl From<anyhow::Error> for Failed {
 
 impl Remote {
     /// Opens what an address names; the server when there is none.
-    pub(super) async fn open(address: Option<&str>, server: &ServerArguments) -> Result<Self> {
+    pub(in crate::commands) async fn open(address: Option<&str>, server: &ServerArguments) -> Result<Self> {
         let at_server = |address: &str| -> Result<Self> {
             let client = Client::new(address, server.token.clone())?;
             Ok(Self::Server { client, runtime: Handle::current() })
@@ -55,7 +55,7 @@ impl Remote {
     }
 
     /// The versions of a name there; none when it is not known there.
-    pub(super) async fn named(&self, name: &SafePath) -> Result<Option<NamedData>> {
+    pub(in crate::commands) async fn named(&self, name: &SafePath) -> Result<Option<NamedData>> {
         match self {
             Self::Store(store) => match store.named_data(name).await {
                 Ok(named) => Ok(Some(named)),
@@ -75,7 +75,11 @@ impl Remote {
     }
 
     /// Adds a version there.
-    pub(super) async fn add_version(&self, name: &SafePath, version: &DataVersion) -> Result<DataVersion> {
+    pub(in crate::commands) async fn add_version(
+        &self,
+        name: &SafePath,
+        version: &DataVersion,
+    ) -> Result<DataVersion> {
         match self {
             Self::Store(store) => {
                 let tree = StoredTree { digest: version.tree, files: version.files, bytes: version.bytes };

@@ -1,0 +1,24 @@
+//! Lineage: what came of what, over runs, datasets, versions and whatever other systems tell of.
+//!
+//! | Module | Subject |
+//! | --- | --- |
+//! | `graph` | things, steps and neighbourhoods |
+//! | `store` | the stored graph; neighbourhoods are read level by level through indexes |
+//! | `openlineage` | events of other systems, held to the specification |
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
+)]
+
+mod error;
+mod graph;
+mod openlineage;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use graph::{Edge, Graph, Neighbourhood, Node};
+pub use openlineage::graph_of_event;
+pub use store::{neighbourhood, put};

@@ -1,0 +1,77 @@
+//! JSON shapes of the graph.
+
+use lineage::Graph;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Which part of the graph is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct GraphQuery {
+    /// `run:ID`, `version:MODEL@NUMBER`, `dataset:NAME@NUMBER` or `dataset:NAMESPACE/NAME`.
+    pub(crate) object: String,
+    /// Towards what it came from; both ways when neither is said.
+    pub(crate) up: Option<bool>,
+    /// Towards what came of it.
+    pub(crate) down: Option<bool>,
+    /// How many steps: 1 to 20, 3 if not said.
+    pub(crate) depth: Option<u32>,
+    /// The most things: 500 if not said, 5000 at most.
+    pub(crate) limit: Option<usize>,
+}
+
+/// A thing of the graph.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GraphNodeBody {
+    /// Its kind and name.
+    id: String,
+    /// What kind of thing it is.
+    kind: String,
+    /// Its name.
+    title: String,
+    /// What else is known of it.
+    detail: String,
+}
+
+/// A step of the graph: `target` came of `source`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GraphEdgeBody {
+    /// What was there before.
+    source: String,
+    /// What came of it.
+    target: String,
+    /// How.
+    label: String,
+}
+
+/// The part of the graph around a thing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GraphBody {
+    /// Each thing once, the asked one first, what is nearer before what is farther.
+    nodes: Vec<GraphNodeBody>,
+    /// The steps between them.
+    edges: Vec<GraphEdgeBody>,
+    /// Whether there is more than the limit let through.
+    is_cut: bool,
+}
+
+impl From<Graph> for GraphBody {
+    fn from(graph: Graph) -> Self {
+        let node = |node: lineage::Node| GraphNodeBody {
+            id: node.id,
+            kind: node.kind,
+            title: node.title,
+            detail: node.detail,
+        };
+        let edge = |edge: lineage::Edge| GraphEdgeBody {
+            source: edge.source,
+            target: edge.target,
+            label: edge.label,
+        };
+        Self {
+            nodes: graph.nodes.into_iter().map(node).collect(),
+            edges: graph.edges.into_iter().map(edge).collect(),
+            is_cut: graph.is_cut,
+        }
+    }
+}
