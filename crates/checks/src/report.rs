@@ -172,7 +172,7 @@ fn address(path: &str) -> String {
     for byte in path.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
-                address.push(byte.into())
+                address.push(byte.into());
             }
             byte => {
                 let _ = write!(address, "%{byte:02X}");

@@ -73,7 +73,7 @@ fn event_of(
 ) -> Result<CloudEvent, Problem> {
     let needed = |name: &str| {
         text(name).filter(|value| !value.is_empty() && value.len() <= 256).ok_or_else(|| {
-            bad(format!("it has no `{name}`, or a very long one"))
+            bad(&format!("it has no `{name}`, or a very long one"))
                 .with_hint("in binary mode attributes are headers: `ce-id`, `ce-type`, …")
         })
     };
@@ -82,11 +82,11 @@ fn event_of(
         REQUEST => false,
         RESPONSE => true,
         other => {
-            return Err(bad(format!("its type is `{other}`; `{REQUEST}` and `{RESPONSE}` are understood")));
+            return Err(bad(&format!("its type is `{other}`; `{REQUEST}` and `{RESPONSE}` are understood")));
         }
     };
     let time = text("time")
-        .map(|time| Timestamp::parse(&time).map_err(|error| bad(format!("its time: {error}"))))
+        .map(|time| Timestamp::parse(&time).map_err(|error| bad(&format!("its time: {error}"))))
         .transpose()?;
     let model = match model {
         Some(model) => model,
@@ -100,6 +100,6 @@ fn json_of(body: &[u8]) -> Result<Value, Problem> {
         .map_err(|error| Problem::invalid("invalid_json", format!("the body is not JSON: {error}")))
 }
 
-fn bad(problem: String) -> Problem {
+fn bad(problem: &str) -> Problem {
     Problem::invalid("cloud_event_invalid", format!("the event cannot be used: {problem}"))
 }
