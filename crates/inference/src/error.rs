@@ -262,7 +262,7 @@ impl Failure for Error {
                 Some(format!("send `{field}` in every row, or declare it optional in the signature"))
             }
             Self::OperatorsMissing { .. } => Some(
-                "ONNX Runtime can run it when its library is at hand: `gingham doctor` says how to get it"
+                "ONNX Runtime can run it when its library is at hand: `pip install onnxruntime`, and name its libonnxruntime.so in ORT_DYLIB_PATH"
                     .to_owned(),
             ),
             Self::EngineUnavailable { hint, .. } => Some(hint.clone()),

@@ -132,7 +132,7 @@ fn columns_of(factor: &str, left: &Factors, right: &Factors, runs: &[Observed]) 
     }
     let ground = left.get(factor);
     let levels: Vec<Option<String>> =
-        values.into_iter().filter(|value| *value != ground).map(Option::cloned).collect();
+        values.into_iter().filter(|value| *value != ground).map(Option::<&String>::cloned).collect();
     if levels.len() > MOST_LEVELS {
         return None;
     }
