@@ -87,7 +87,7 @@ pub fn binary() -> Result<()> {
     } else {
         println!("building gingham, for the first time: about 20 minutes on two cores ...");
     }
-    let ended = Program::cargo()?.args(["build", "--package", "cli", "--bin", "gingham"]).run()?;
+    let ended = Program::cargo()?.args(["build", "--workspace", "--bin", "gingham"]).run()?;
     if !ended.success {
         bail!("the build {}", ended.words);
     }

@@ -36,7 +36,7 @@ pub fn run(stage: &mut Stage) -> Result<Outcome> {
         .deadline(DEADLINE)
         .run_or_fail()?;
     let ended = Program::cargo()?
-        .args(["nextest", "run", "-p", "inference", "-E", "binary(it)"])
+        .args(["nextest", "run", "--workspace", "-E", "package(inference) & binary(it)"])
         .env("GINGHAM_ENGINE_CASES", cases.to_string_lossy())
         .env("GINGHAM_ONNX_RUNTIME", library(&python)?)
         .deadline(DEADLINE)
