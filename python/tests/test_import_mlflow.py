@@ -37,6 +37,11 @@ def binary() -> str:
     return path
 
 
+def client_of(uri: str) -> MlflowClient:
+    """A client of one place for runs and models, whatever other tests have set for the whole process."""
+    return MlflowClient(uri, registry_uri=uri)
+
+
 class Written:
     """A store with one of everything, and the names under which it is found again."""
 
@@ -164,13 +169,13 @@ def compare(written: Written, ours: MlflowClient) -> None:
 
 
 def test_a_file_store_comes_over_whole(binary: str, url: str, tmp_path: Path) -> None:
-    written = Written(MlflowClient(f"file:{tmp_path}/mlruns"), tmp_path)
+    written = Written(client_of(f"file:{tmp_path}/mlruns"), tmp_path)
     told = bring(binary, url, f"{tmp_path}/mlruns", tmp_path)
     assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
-    compare(written, MlflowClient(url))
+    compare(written, client_of(url))
     again = bring(binary, url, f"{tmp_path}/mlruns", tmp_path)
     assert (again["runs"], again["runs_unchanged"], again["models"]) == (0, 4, 0)
-    compare(written, MlflowClient(url))
+    compare(written, client_of(url))
 
 
 def test_a_database_comes_over_whole_and_later_runs_follow(
@@ -181,22 +186,22 @@ def test_a_database_comes_over_whole_and_later_runs_follow(
     # Without a server MLflow puts files into `mlruns` of the present folder.
     monkeypatch.chdir(tmp_path)
     source = f"sqlite:///{tmp_path}/m.db"
-    written = Written(MlflowClient(source), tmp_path)
+    written = Written(client_of(source), tmp_path)
     told = bring(binary, url, source, tmp_path)
     assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
-    compare(written, MlflowClient(url))
+    compare(written, client_of(url))
     number = written.client.get_experiment_by_name(written.experiment).experiment_id
     late = written.client.create_run(number).info.run_id
     written.client.log_metric(written.runs[1], "loss", 9.0, step=1000)
     again = bring(binary, url, source, tmp_path)
     assert (again["runs"], again["runs_unchanged"]) == (2, 3)
     written.runs.append(late)
-    compare(written, MlflowClient(url))
+    compare(written, client_of(url))
 
 
 def test_an_import_that_is_killed_goes_on_and_doubles_nothing(binary: str, url: str, tmp_path: Path) -> None:
-    written = Written(MlflowClient(f"file:{tmp_path}/mlruns"), tmp_path, runs=60, points=400)
-    ours = MlflowClient(url)
+    written = Written(client_of(f"file:{tmp_path}/mlruns"), tmp_path, runs=60, points=400)
+    ours = client_of(url)
     command = [binary, "--server", url, "import", "mlflow", f"{tmp_path}/mlruns", "--report", str(tmp_path / "r")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -243,10 +248,10 @@ def test_a_running_server_of_ours_comes_over_by_rest(binary: str, url: str, tmp_
     port = free_port()
     command = [binary, "up", "--port", str(port), "--data", str(tmp_path / "data"), "--log", "warn"]
     with serving(command, port, "/health", tmp_path / "log") as address:
-        written = Written(MlflowClient(address), tmp_path)
+        written = Written(client_of(address), tmp_path)
         told = bring(binary, url, address, tmp_path)
         assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
-        compare(written, MlflowClient(url))
+        compare(written, client_of(url))
         assert bring(binary, url, address, tmp_path)["runs"] == 0
 
 
@@ -260,10 +265,10 @@ def test_a_running_mlflow_server_comes_over_by_rest(binary: str, url: str, tmp_p
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     try:
         with serving(command, port, "/health", tmp_path / "log") as address:
-            written = Written(MlflowClient(address), tmp_path)
+            written = Written(client_of(address), tmp_path)
             told = bring(binary, url, address, tmp_path)
             assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
-            compare(written, MlflowClient(url))
+            compare(written, client_of(url))
     finally:
         if before is None:
             del os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"]
