@@ -172,7 +172,7 @@ def test_pytorch(diabetes: Any, fresh: Fresh) -> None:
     torch = pytest.importorskip(
         "torch",
         reason="PyTorch is not installed: on Linux, PyPI has it with CUDA only, which is gigabytes; "
-        "`pip install torch --index-url https://download.pytorch.org/whl/cpu` brings the small one",
+        "PyTorch's own index has the small one for CPUs",
     )
     import mlflow.pytorch
 

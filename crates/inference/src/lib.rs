@@ -5,7 +5,7 @@
 //! [`load`] turns it into a [`TrainedModel`]. The same evaluators serve and evaluate, one row or many,
 //! and give the same bits either way.
 //!
-//! [`open`] loads models of any kind as an [`Engine`]: our own, ONNX graphs of classical models, and
+//! [`open()`] loads models of any kind as an [`Engine`]: our own, ONNX graphs of classical models, and
 //! the files of XGBoost and LightGBM. No engine reads files or reaches hosts that a model names.
 
 #![cfg_attr(

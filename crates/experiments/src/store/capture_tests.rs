@@ -44,7 +44,7 @@ async fn only_runs_that_have_gone_silent_are_ended() {
 
     assert!(!any_abandoned(&mut db.read().await.unwrap(), at(20)).await.unwrap());
     assert!(any_abandoned(&mut db.read().await.unwrap(), at(30)).await.unwrap());
-    assert_eq!(end(&db, at(30)).await, [silent.clone()]);
+    assert_eq!(end(&db, at(30)).await, std::slice::from_ref(&silent));
     let mut read = db.read().await.unwrap();
     let ended = get_run(&mut read, &silent).await.unwrap();
     assert_eq!((ended.status, ended.end_time), (RunStatus::Killed, Some(at(20))));

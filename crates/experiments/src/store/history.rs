@@ -35,7 +35,8 @@ pub async fn metric_points(
     Ok(points.into_iter().skip(skipped).take(most).map(|point| point.named(key.to_owned())).collect())
 }
 
-/// Points of a metric by step, thinned to at most so many; see [`thin_out`]. `steps` keeps to a range of steps.
+/// Points of a metric by step, thinned to at most so many: the least and the greatest of each stretch stay. `steps`
+/// keeps to a range of steps.
 pub async fn metric_series(
     sql: &mut impl Sql,
     run: &str,
