@@ -59,8 +59,9 @@ impl Secrets {
         self.values.iter().find(|value| bytes.starts_with(value)).map(Vec::len)
     }
 
-    fn longest(&self) -> usize {
-        self.values.first().map_or(0, Vec::len)
+    /// Whether the bytes, to their end, are the beginning of a value.
+    fn may_begin_in(&self, bytes: &[u8]) -> bool {
+        self.values.iter().any(|value| value.len() > bytes.len() && value.starts_with(bytes))
     }
 }
 
@@ -82,20 +83,23 @@ impl Masker {
             return bytes.to_vec();
         }
         self.held.extend_from_slice(bytes);
-        let hold = self.secrets.longest() - 1;
-        self.take(hold)
+        self.take(false)
     }
 
     /// What is left at the end.
     pub(super) fn finish(&mut self) -> Vec<u8> {
-        self.take(0)
+        self.take(true)
     }
 
-    /// Masks all but the last `hold` bytes, which may be the beginning of a value.
-    fn take(&mut self, hold: usize) -> Vec<u8> {
+    /// Masks what is held. Until the end, what may be the beginning of a value stays held, and nothing else: a line
+    /// goes out whole.
+    fn take(&mut self, is_end: bool) -> Vec<u8> {
         let mut safe = Vec::with_capacity(self.held.len());
         let mut at = 0;
-        while let Some(rest) = self.held.get(at..).filter(|rest| rest.len() > hold) {
+        while let Some(rest) = self.held.get(at..).filter(|rest| !rest.is_empty()) {
+            if !is_end && self.secrets.may_begin_in(rest) {
+                break;
+            }
             if let Some(length) = self.secrets.starting(rest) {
                 safe.extend_from_slice(MASK);
                 at += length;
@@ -129,6 +133,14 @@ mod tests {
             out.extend(masker.finish());
             assert_eq!(String::from_utf8(out).unwrap(), "token=***; again ***\nhunter2 is none", "cut {cut}");
         }
+    }
+
+    #[test]
+    fn a_line_goes_out_whole_as_soon_as_it_is_printed() {
+        let mut masker = Masker::new(secrets(&["hunter22"]));
+        assert_eq!(masker.push(b"it is hunter22\n"), b"it is ***\n");
+        assert_eq!(masker.push(b"and hunt"), b"and ");
+        assert_eq!(masker.push(b"ed\n"), b"hunted\n");
     }
 
     #[test]
