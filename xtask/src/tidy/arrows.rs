@@ -48,7 +48,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("parquet", &["tables"]),
     ("rust-embed", &["server"]),
     ("sqlx", &["db"]),
-    ("tonic", &["proto", "server", "cli"]),
+    ("tonic", &["proto", "server"]),
     ("tower-http", &["server"]),
     ("utoipa", &["server"]),
     ("utoipa-axum", &["server"]),
