@@ -20,6 +20,8 @@ mod elsewhere;
 mod engines;
 mod error;
 mod export;
+#[cfg(test)]
+mod fixture;
 mod jobs;
 mod keeping;
 mod labels;

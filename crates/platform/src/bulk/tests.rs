@@ -4,18 +4,10 @@ use base::Actor;
 use experiments::{Batch, Lifecycle, NewRun};
 
 use super::*;
-use crate::{PlatformOptions, Worker};
+use crate::fixture;
 
 async fn platform_with(count: usize) -> (std::sync::Arc<Platform>, Vec<String>, impl Sized) {
-    let database = testing::sqlite().await;
-    let folder = tempfile::tempdir().unwrap();
-    let options = PlatformOptions {
-        folder: folder.path().to_owned(),
-        database: Some(database.url.clone()),
-        artifacts: None,
-        worker: Worker { program: "false".into(), arguments: Vec::new() },
-    };
-    let platform = Platform::open(options).await.unwrap();
+    let (platform, kept) = fixture::empty().await;
     let ids = platform
         .db
         .write::<_, experiments::Error, _>(move |tx| {
@@ -32,7 +24,7 @@ async fn platform_with(count: usize) -> (std::sync::Arc<Platform>, Vec<String>, 
         })
         .await
         .unwrap();
-    (platform, ids, (database, folder))
+    (platform, ids, kept)
 }
 
 fn order(act: Act, filter: &str, expected: Option<usize>) -> BulkOrder {

@@ -4,18 +4,7 @@ use base::{Actor, Clock, SystemClock};
 use experiments::Lifecycle;
 
 use super::*;
-use crate::{PlatformOptions, Worker};
-
-async fn platform(database: &testing::TestDatabase) -> (std::sync::Arc<Platform>, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let options = PlatformOptions {
-        folder: folder.path().to_owned(),
-        database: Some(database.url.clone()),
-        artifacts: None,
-        worker: Worker { program: "false".into(), arguments: Vec::new() },
-    };
-    (Platform::open(options).await.unwrap(), folder)
-}
+use crate::fixture;
 
 fn origin(batch: Option<&str>) -> Origin {
     Origin { source: "elsewhere".into(), batch: batch.map(str::to_owned), actor: Actor::named("ada") }
@@ -41,7 +30,7 @@ fn a_run() -> Vec<Record> {
 #[tokio::test]
 async fn a_run_comes_in_under_its_own_id_and_coming_twice_changes_nothing() {
     for database in testing::databases().await {
-        let (platform, _folder) = platform(&database).await;
+        let (platform, _folder) = fixture::on(&database).await;
         for _ in 0..2 {
             let carried = platform.carry(origin(None), a_run()).await.unwrap();
             assert_eq!((carried.applied, carried.refused), (7, vec![]));
@@ -61,7 +50,7 @@ async fn a_run_comes_in_under_its_own_id_and_coming_twice_changes_nothing() {
 #[tokio::test]
 async fn a_batch_with_an_id_is_applied_once_for_ever() {
     let database = testing::sqlite().await;
-    let (platform, _folder) = platform(&database).await;
+    let (platform, _folder) = fixture::on(&database).await;
     assert!(!platform.carry(origin(Some("b1")), a_run()).await.unwrap().repeated);
     let late = records(&[serde_json::json!({"kind": "tags", "run": "abc", "tags": {"team": "red"}})]);
     platform.carry(origin(None), late).await.unwrap();
@@ -73,7 +62,7 @@ async fn a_batch_with_an_id_is_applied_once_for_ever() {
 #[tokio::test]
 async fn what_breaks_a_rule_is_named_and_the_rest_comes_in() {
     let database = testing::sqlite().await;
-    let (platform, _folder) = platform(&database).await;
+    let (platform, _folder) = fixture::on(&database).await;
     let mut lines = a_run();
     lines.insert(
         3,
@@ -93,7 +82,7 @@ async fn what_breaks_a_rule_is_named_and_the_rest_comes_in() {
 #[tokio::test]
 async fn models_keep_their_numbers_aliases_and_stages() {
     let database = testing::sqlite().await;
-    let (platform, _folder) = platform(&database).await;
+    let (platform, _folder) = fixture::on(&database).await;
     let lines = records(&[
         serde_json::json!({"kind": "model", "name": "churn", "created_ms": 1_000, "updated_ms": 2_000, "tags": {"a": "b"}}),
         serde_json::json!({"kind": "version", "model": "churn", "number": 3, "source": "s3://b/m", "stage": "Production",
@@ -128,7 +117,7 @@ async fn models_keep_their_numbers_aliases_and_stages() {
 #[tokio::test]
 async fn runs_in_the_bin_come_in_as_such_and_can_come_again() {
     let database = testing::sqlite().await;
-    let (platform, _folder) = platform(&database).await;
+    let (platform, _folder) = fixture::on(&database).await;
     let mut lines = a_run();
     let state = serde_json::json!({"kind": "run_state", "run": "abc", "status": "FAILED", "end_ms": 9, "deleted": true});
     lines.push(serde_json::from_value(state).unwrap());

@@ -4,21 +4,13 @@ use base::Actor;
 use experiments::{Batch, Metric, NewRun};
 
 use super::*;
-use crate::{PlatformOptions, Worker};
+use crate::fixture;
 
 /// Runs with the params `rate` and `depth`, the tag of a commit, and the mean error that they had.
 async fn platform_with(
     runs: &'static [(&'static str, &'static str, &'static str, f64)],
 ) -> (std::sync::Arc<Platform>, Vec<String>, impl Sized) {
-    let database = testing::sqlite().await;
-    let folder = tempfile::tempdir().unwrap();
-    let options = PlatformOptions {
-        folder: folder.path().to_owned(),
-        database: Some(database.url.clone()),
-        artifacts: None,
-        worker: Worker { program: "false".into(), arguments: Vec::new() },
-    };
-    let platform = Platform::open(options).await.unwrap();
+    let (platform, kept) = fixture::empty().await;
     let ids = platform
         .db
         .write::<_, experiments::Error, _>(move |tx| {
@@ -45,7 +37,7 @@ async fn platform_with(
         })
         .await
         .unwrap();
-    (platform, ids, (database, folder))
+    (platform, ids, kept)
 }
 
 #[tokio::test]
