@@ -6,10 +6,13 @@ import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 import gingham
+from traffic_row import MODEL
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +34,18 @@ def data() -> Path:
     if not folder:
         pytest.skip("GINGHAM_DATA names no data folder; `cargo xtask test archive` makes one")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def metadata(url: str) -> Any:
+    """What the model of the demo says of itself."""
+    return requests.get(f"{url}/v2/models/{MODEL}", timeout=10).json()
+
+
+@pytest.fixture(scope="module")
+def output(metadata: Any) -> str:
+    """The name of its first output."""
+    return str(metadata["outputs"][0]["name"])
 
 
 @pytest.fixture

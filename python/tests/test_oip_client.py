@@ -9,19 +9,10 @@ import numpy
 import pytest
 import requests
 
+from traffic_row import NUMBERS, WORDS, array
+
 tritonhttp = pytest.importorskip("tritonclient.http")
 
-NUMBERS = {
-    "hour": 17,
-    "weekday": 2,
-    "month": 5,
-    "temp": 291.2,
-    "rain_1h": 0.0,
-    "snow_1h": 0.0,
-    "clouds_all": 40,
-    "volume_last_week": 5900,
-}
-WORDS = {"weather_main": "Clouds", "holiday": "None"}
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +27,7 @@ def inputs_of(metadata: Any, rows: int) -> list[Any]:
     for field in metadata["inputs"]:
         name, datatype = field["name"], field["datatype"]
         tensor = tritonhttp.InferInput(name, [rows], datatype)
-        if datatype == "BYTES":
-            values = numpy.array([WORDS[name]] * rows, dtype=object)
-        else:
-            kind = numpy.int64 if datatype == "INT64" else numpy.float64
-            values = numpy.array([NUMBERS[name]] * rows, dtype=kind)
+        values = array(field, rows, numpy.int64 if datatype == "INT64" else numpy.float64)
         tensor.set_data_from_numpy(values, binary_data=False)
         tensors.append(tensor)
     return tensors

@@ -12,33 +12,13 @@ import numpy
 import pytest
 import requests
 
+from traffic_row import MODEL, array
+
 tritonhttp = pytest.importorskip("tritonclient.http")
 tritongrpc = pytest.importorskip("tritonclient.grpc")
 from tritonclient.utils import InferenceServerException  # noqa: E402
 
-MODEL = "traffic"
 OUTPUT_ID = "prediction_id"
-NUMBERS: dict[str, float] = {
-    "hour": 17,
-    "weekday": 2,
-    "month": 5,
-    "temp": 291.2,
-    "rain_1h": 0.0,
-    "snow_1h": 0.0,
-    "clouds_all": 40,
-    "volume_last_week": 5900,
-}
-WORDS = {"weather_main": "Clouds", "holiday": "None"}
-
-
-@pytest.fixture(scope="module")
-def metadata(url: str) -> Any:
-    return requests.get(f"{url}/v2/models/{MODEL}", timeout=10).json()
-
-
-@pytest.fixture(scope="module")
-def output(metadata: Any) -> str:
-    return str(metadata["outputs"][0]["name"])
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +31,6 @@ def http(url: str) -> Any:
 def grpc(url: str) -> Any:
     with tritongrpc.InferenceServerClient(urlsplit(url).netloc) as client:
         yield client
-
-
-def array(field: Any, rows: int, kind: Any = numpy.float64, shape: Any = None) -> Any:
-    name = field["name"]
-    if field["datatype"] == "BYTES":
-        values = numpy.array([WORDS[name]] * rows, dtype=object)
-    else:
-        values = numpy.array([NUMBERS[name]] * rows, dtype=kind)
-    return values.reshape(shape or [rows])
 
 
 WORD = {numpy.float64: "FP64", numpy.float32: "FP32", numpy.float16: "FP16", numpy.int64: "INT64"}

@@ -10,41 +10,12 @@ import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy
 import pytest
 import requests
 
+from traffic_row import MODEL, array
+
 kserve = pytest.importorskip("kserve", reason="the `kserve` client is not installed")
-
-MODEL = "traffic"
-NUMBERS: dict[str, float] = {
-    "hour": 17,
-    "weekday": 2,
-    "month": 5,
-    "temp": 291.2,
-    "rain_1h": 0.0,
-    "snow_1h": 0.0,
-    "clouds_all": 40,
-    "volume_last_week": 5900,
-}
-WORDS = {"weather_main": "Clouds", "holiday": "None"}
-
-
-@pytest.fixture(scope="module")
-def metadata(url: str) -> Any:
-    return requests.get(f"{url}/v2/models/{MODEL}", timeout=10).json()
-
-
-@pytest.fixture(scope="module")
-def output(metadata: Any) -> str:
-    return str(metadata["outputs"][0]["name"])
-
-
-def array(field: Any, rows: int) -> Any:
-    name = field["name"]
-    if field["datatype"] == "BYTES":
-        return numpy.array([WORDS[name]] * rows, dtype=object)
-    return numpy.array([NUMBERS[name]] * rows, dtype=numpy.float64)
 
 
 def first(url: str, metadata: Any) -> float:
