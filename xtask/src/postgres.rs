@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own for one part of the tests: made in a folder, stopped and removed at the end.
+//! A PostgreSQL server of our own, for one part of the tests or a benchmark: made in a folder, stopped at the end.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,15 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::Program;
 use crate::{server, setup};
+
+/// What a commit is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commits {
+    /// Every one is on disk, as PostgreSQL does it unless told otherwise.
+    OnDisk,
+    /// They need not survive the machine.
+    InMemory,
+}
 
 /// A running server; it is stopped when this is dropped.
 #[derive(Debug)]
@@ -16,8 +25,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes an empty server below `parent` and starts it; what it writes need not survive the machine.
-    pub fn start(parent: &Path) -> Result<Result<Self, setup::Obstacle>> {
+    /// Makes an empty server below `parent` and starts it.
+    pub fn start(parent: &Path, commits: Commits) -> Result<Result<Self, setup::Obstacle>> {
         let programs = match setup::postgres() {
             Ok(programs) => programs,
             Err(obstacle) => return Ok(Err(obstacle)),
@@ -32,8 +41,9 @@ impl Postgres {
             &["--auth", "trust", "--encoding", "UTF8", "--no-sync", "--username", "postgres"],
         )?;
         let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off",
-            started.port
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={}",
+            started.port,
+            if commits == Commits::OnDisk { "on" } else { "off" },
         );
         let log = started.folder.join("log").display().to_string();
         started.run("pg_ctl", &["--wait", "--log", &log, "--options", &options, "start"])?;
@@ -43,6 +53,12 @@ impl Postgres {
     /// The address of its empty database.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Its first process.
+    pub fn process(&self) -> Result<u32> {
+        let file = std::fs::read_to_string(self.folder.join("cluster/postmaster.pid"))?;
+        file.lines().next().and_then(|line| line.trim().parse().ok()).context("no process in postmaster.pid")
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {

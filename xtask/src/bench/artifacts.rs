@@ -1,58 +1,39 @@
 //! Artifacts and data beside DVC and MLflow's own server, in one run.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use super::Setting;
 use super::figures::Figure;
-use super::{Setting, peers};
-use crate::process::Program;
-use crate::repository;
+use super::peers::Script;
 
-/// What is measured beside us.
-const PEERS: &[&str] = &["dvc==3.67.1", "mlflow==3.12.0"];
-const DEADLINE: Duration = Duration::from_secs(3 * 3_600);
-
-/// What the script measures, and what we aim at.
-const FIGURES: &[(&str, &str, &str)] = &[
-    ("small files: gingham add, CPU s", "s", "about 1 s for 10,000 files of 10 KB, with the push"),
-    ("small files: gingham push, CPU s", "s", "about 1 s for 10,000 files of 10 KB, with the add"),
-    ("small files: dvc / gingham, times the CPU", "times", "10"),
-    ("small files, unchanged: gingham add, wall ms", "ms", "under 50 ms for 10,000 files"),
-    ("many files, unchanged: gingham add, wall ms", "ms", "under 1,000 ms for 100,000 files"),
-    ("large file: gingham add, CPU s", "s", "a tenth of DVC's"),
-    ("large file: dvc / gingham, times the CPU", "times", "10"),
-    ("1 MB put in: gingham store grew by MB", "MB", "under 2 MB"),
-    ("1 MB put in: gingham remote grew by MB", "MB", "under 2 MB"),
-    ("1 MB put in: dvc cache grew by MB", "MB", "DVC's"),
-    ("1 MB put in: dvc / gingham, times the CPU", "times", "10"),
-    ("gingham: most memory, MB", "MB", "under 200 MB"),
-    ("artifact up: gingham / copying and hashing, times", "times", "1.5"),
-    ("artifact down: gingham / copying and hashing, times", "times", "1.5"),
-    ("artifact up: mlflow / gingham, times the server CPU", "times", "none stated"),
-    ("artifact down: mlflow / gingham, times the server CPU", "times", "none stated"),
-];
+/// What is measured, beside whom, and what we aim at.
+const SCRIPT: Script = Script {
+    file: "artifacts.py",
+    packages: &["dvc==3.67.1", "mlflow==3.12.0"],
+    deadline: Duration::from_secs(3 * 3_600),
+    figures: &[
+        ("small files: gingham add, CPU s", "s", "about 1 s for 10,000 files of 10 KB, with the push"),
+        ("small files: gingham push, CPU s", "s", "about 1 s for 10,000 files of 10 KB, with the add"),
+        ("small files: dvc / gingham, times the CPU", "times", "10"),
+        ("small files, unchanged: gingham add, wall ms", "ms", "under 50 ms for 10,000 files"),
+        ("many files, unchanged: gingham add, wall ms", "ms", "under 1,000 ms for 100,000 files"),
+        ("large file: gingham add, CPU s", "s", "a tenth of DVC's"),
+        ("large file: dvc / gingham, times the CPU", "times", "10"),
+        ("1 MB put in: gingham store grew by MB", "MB", "under 2 MB"),
+        ("1 MB put in: gingham remote grew by MB", "MB", "under 2 MB"),
+        ("1 MB put in: dvc cache grew by MB", "MB", "DVC's"),
+        ("1 MB put in: dvc / gingham, times the CPU", "times", "10"),
+        ("gingham: most memory, MB", "MB", "under 200 MB"),
+        ("artifact up: gingham / copying and hashing, times", "times", "1.5"),
+        ("artifact down: gingham / copying and hashing, times", "times", "1.5"),
+        ("artifact up: mlflow / gingham, times the server CPU", "times", "none stated"),
+        ("artifact down: mlflow / gingham, times the server CPU", "times", "none stated"),
+    ],
+};
 
 /// Adds, pushes, changes and fetches the same files with all of them.
 pub fn artifacts(setting: &Setting) -> Result<Vec<Figure>> {
-    let python = peers::environment(PEERS)?;
-    let folder = setting.folder.join("artifacts");
-    let mut program = Program::new(python)
-        .arg(repository::root()?.join("benches/artifacts.py").to_string_lossy())
-        .args([setting.binary.to_string_lossy(), folder.to_string_lossy()])
-        .deadline(DEADLINE);
-    if setting.quick {
-        program = program.arg("--quick");
-    }
-    let printed = program.stdout()?;
-    let found: BTreeMap<String, f64> =
-        serde_json::from_slice(&printed).context("the script printed something else than its figures")?;
-    for (name, value) in &found {
-        println!("{name:<56} {value:>10.3}");
-    }
-    let figure = |(name, unit, aim): &(&'static str, &'static str, &'static str)| {
-        Some(Figure { name, values: vec![*found.get(*name)?], unit, aim })
-    };
-    Ok(FIGURES.iter().filter_map(figure).collect())
+    SCRIPT.run(setting)
 }

@@ -1,6 +1,5 @@
 //! A full drift report of two files, beside Evidently in the same run.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,6 +7,7 @@ use serde_json::Value;
 
 use super::Setting;
 use super::figures::Figure;
+use super::peers::Environment;
 use crate::process::Program;
 use crate::repository;
 
@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 /// Processor time, wall time and memory of both; `GINGHAM_BENCH_ROWS` makes it shorter.
 pub fn drift(setting: &Setting) -> Result<Vec<Figure>> {
-    let python = environment()?;
+    let python = Environment::with(PACKAGES)?.program("python");
     let rows = std::env::var("GINGHAM_BENCH_ROWS").unwrap_or_else(|_| "1000000".to_owned());
     let answer = Program::new(python)
         .arg(repository::root()?.join("benches/monitoring.py").to_string_lossy())
@@ -70,23 +70,4 @@ pub fn drift(setting: &Setting) -> Result<Vec<Figure>> {
         Figure { name: "Evidently / us, processor", values: vec![ratio], unit: "times", aim: "at least 30" },
         Figure { name: "Evidently / us, memory", values: vec![memory], unit: "times", aim: "beside us" },
     ])
-}
-
-/// An environment of the peer, kept in the cache.
-fn environment() -> Result<PathBuf> {
-    let folder = repository::cache_folder()?.join("bench-evidently");
-    let python = folder.join("bin/python");
-    let complete = folder.join("complete");
-    if complete.is_file() {
-        return Ok(python);
-    }
-    println!("   making an environment with {} ...", PACKAGES.join(", "));
-    Program::new("python3").args(["-m", "venv"]).arg(folder.to_string_lossy()).run_or_fail()?;
-    Program::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(PACKAGES.iter().copied())
-        .deadline(DEADLINE)
-        .run_or_fail()?;
-    std::fs::write(complete, "")?;
-    Ok(python)
 }

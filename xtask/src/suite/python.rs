@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::counts::Counts;
 use super::outcome::Outcome;
 use super::story::Stage;
-use crate::postgres::Postgres;
+use crate::postgres::{Commits, Postgres};
 use crate::process::Program;
 use crate::server::{Server, free_port};
 use crate::{repository, setup};
@@ -69,7 +69,7 @@ pub fn mlflow_on_postgres(stage: &mut Stage) -> Result<Outcome> {
     };
     stage.build()?;
     let folder = stage.folder()?;
-    let database = match Postgres::start(&folder)? {
+    let database = match Postgres::start(&folder, Commits::InMemory)? {
         Ok(database) => database,
         Err(obstacle) => return Ok(obstacle.into()),
     };

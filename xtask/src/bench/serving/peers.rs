@@ -1,6 +1,6 @@
 //! The servers that are measured: how each is installed, started and asked.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,15 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::super::Setting;
+use super::super::peers::Environment;
 use crate::process::{self, Program};
 use crate::repository;
 use crate::server::free_port;
 
 /// How long a server may take to start; some import for a minute.
 const READY_WITHIN: Duration = Duration::from_secs(180);
-/// How long an installation may take.
-const INSTALLED_WITHIN: Duration = Duration::from_secs(900);
+/// How long the model may take to be made.
+const MADE_WITHIN: Duration = Duration::from_secs(900);
 
 /// One server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,29 +78,6 @@ impl Peer {
     }
 }
 
-fn environment(cache: &Path, name: &str, packages: &[&str]) -> Result<PathBuf> {
-    let (folder, stamp) = (cache.join(name), cache.join(format!("{name}.installed")));
-    let wanted = packages.join(" ");
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(folder);
-    }
-    println!("installing {wanted} for `{name}`, once");
-    let made = Program::new("python3").args(["-m", "venv"]).arg(folder.to_string_lossy()).run()?;
-    if !made.success {
-        bail!("no Python environment can be made for `{name}`");
-    }
-    let pip = Program::new(folder.join("bin/pip"))
-        .args(["install", "--quiet"])
-        .args(packages.iter().copied())
-        .deadline(INSTALLED_WITHIN)
-        .run()?;
-    if !pip.success {
-        bail!("{wanted} cannot be installed: {}", pip.words);
-    }
-    std::fs::write(stamp, wanted)?;
-    Ok(folder)
-}
-
 /// Makes the model in every form that the servers need, once.
 pub fn make_model(cache: &Path) -> Result<()> {
     let model = cache.join("model");
@@ -107,11 +85,10 @@ pub fn make_model(cache: &Path) -> Result<()> {
         return Ok(());
     }
     let packages = ["scikit-learn==1.7.2", "skl2onnx", "mlflow", "joblib", "cloudpickle"];
-    let maker = environment(cache, "maker", &packages)?;
-    let made = Program::new(maker.join("bin/python"))
+    let made = Program::new(Environment::with(&packages)?.program("python"))
         .arg(repository::root()?.join("benches/serving/make_model.py").to_string_lossy())
         .arg(model.to_string_lossy())
-        .deadline(INSTALLED_WITHIN)
+        .deadline(MADE_WITHIN)
         .run()?;
     if !made.success {
         bail!("the model of the benchmark cannot be made: {}", made.words);
@@ -195,7 +172,7 @@ impl Running {
 fn command(setting: &Setting, peer: Peer, cache: &Path, port: u16) -> Result<Command> {
     let (root, model) = (repository::root()?, cache.join("model"));
     let apps = root.join("benches/serving");
-    let own = |packages: &[&str]| environment(cache, peer.name(), packages);
+    let own = || Environment::with(peer.packages());
     let mut command = match peer {
         Peer::Bare => {
             // Beside the binary that is measured, or built as it was.
@@ -216,7 +193,7 @@ fn command(setting: &Setting, peer: Peer, cache: &Path, port: u16) -> Result<Com
             command
         }
         Peer::FastApi => {
-            let mut command = Command::new(own(peer.packages())?.join("bin/uvicorn"));
+            let mut command = Command::new(own()?.program("uvicorn"));
             command.args(["fastapi_app:app", "--no-access-log", "--log-level", "warning", "--port"]);
             command.arg(port.to_string()).current_dir(&apps).env("BENCH_MODEL", model.join("model.onnx"));
             command
@@ -234,21 +211,21 @@ fn command(setting: &Setting, peer: Peer, cache: &Path, port: u16) -> Result<Com
             });
             std::fs::write(folder.join("settings.json"), server.to_string())?;
             std::fs::write(folder.join("model-settings.json"), settings.to_string())?;
-            let mut command = Command::new(own(peer.packages())?.join("bin/mlserver"));
+            let mut command = Command::new(own()?.program("mlserver"));
             command.arg("start").arg(&folder);
             command
         }
         Peer::Mlflow => {
-            let environment = own(peer.packages())?;
-            let mut command = Command::new(environment.join("bin/mlflow"));
+            let environment = own()?;
+            let mut command = Command::new(environment.program("mlflow"));
             command.args(["models", "serve", "--env-manager", "local", "--workers", "1", "--port"]);
             command.arg(port.to_string()).arg("--model-uri").arg(model.join("mlflow"));
             let path = std::env::var("PATH").unwrap_or_default();
-            command.env("PATH", format!("{}:{path}", environment.join("bin").display()));
+            command.env("PATH", format!("{}:{path}", environment.programs.display()));
             command
         }
         Peer::Bento => {
-            let mut command = Command::new(own(peer.packages())?.join("bin/bentoml"));
+            let mut command = Command::new(own()?.program("bentoml"));
             command.args(["serve", "bento_app:Bench", "--port"]).arg(port.to_string()).current_dir(&apps);
             command.env("BENCH_MODEL", model.join("model.onnx")).env("BENTOML_DO_NOT_TRACK", "True");
             command
@@ -270,7 +247,7 @@ fn prepare(setting: &Setting, data: &Path, model: &Path, apps: &Path) -> Result<
     let applied = Program::new(&setting.binary)
         .args(["--server".to_owned(), server.url(), "apply".to_owned()])
         .arg(project.to_string_lossy())
-        .deadline(INSTALLED_WITHIN)
+        .deadline(MADE_WITHIN)
         .run()?;
     if !applied.success {
         bail!("the model of the benchmark cannot be applied: {}", applied.words);

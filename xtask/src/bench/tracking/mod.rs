@@ -3,15 +3,15 @@
 mod cases;
 mod load;
 mod peer;
-mod postgres;
 mod scale;
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::Setting;
 use super::figures::Figure;
+use crate::postgres::{Commits, Postgres};
 use crate::process::Program;
 use crate::repository;
 use crate::server::{Server, free_port};
@@ -51,7 +51,7 @@ pub fn beside_mlflow(setting: &Setting) -> Result<Vec<Figure>> {
         measure(&target, &ours, &cases::OverHttp)?
     };
     show("SQLite", &sqlite, &mlflow, &mut figures);
-    let cluster = postgres::Cluster::start(&setting.folder)?;
+    let cluster = Postgres::start(&setting.folder, Commits::OnDisk)?.map_err(|reason| anyhow!("{reason}"))?;
     let postgres = {
         let port = free_port()?;
         let data = setting.folder.join("postgres-data");

@@ -7,12 +7,12 @@ use anyhow::{Context, Result};
 
 use super::cases::{Fill, param_of, value_of};
 use super::load::Target;
+use crate::bench::peers::Environment;
 use crate::process::Program;
-use crate::repository;
 use crate::server::{Server, free_port};
 
 /// What is installed.
-const PACKAGE: &str = "mlflow==3.12.0";
+const PACKAGES: &[&str] = &["mlflow==3.12.0"];
 
 /// Writes runs into MLflow's database as its server would have. Over HTTP this takes MLflow half an hour.
 const FILL: &str = r#"
@@ -36,35 +36,17 @@ for number, line in enumerate(sys.stdin):
 c.commit()
 "#;
 
-/// The environment's folder, made when it is not there.
-fn environment() -> Result<PathBuf> {
-    let folder = repository::cache_folder()?.join("peers").join(PACKAGE.replace("==", "-"));
-    let (python, complete) = (folder.join("bin/python"), folder.join("complete"));
-    if !complete.is_file() {
-        println!("installing {PACKAGE} ...");
-        Program::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(folder.to_string_lossy())
-            .run_or_fail()?;
-        Program::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE])
-            .run_or_fail()?;
-        std::fs::write(&complete, PACKAGE)?;
-    }
-    Ok(folder)
-}
-
 /// Starts it with one worker, SQLite and without its jobs, which is how it is quickest on two cores.
 pub fn start(folder: &Path) -> Result<Server> {
-    let environment = environment()?;
+    let environment = Environment::with(PACKAGES)?;
     let port = free_port()?;
     let path = std::env::var("PATH").unwrap_or_default();
-    let program = Program::new(environment.join("bin/mlflow"))
+    let program = Program::new(environment.program("mlflow"))
         .args(["server", "--workers", "1", "--host", "127.0.0.1", "--port"])
         .arg(port.to_string())
         .args(["--backend-store-uri".to_owned(), format!("sqlite:///{}", database(folder).display())])
         .args(["--artifacts-destination".to_owned(), folder.join("mlflow-artifacts").display().to_string()])
-        .env("PATH", format!("{}:{path}", environment.join("bin").display()))
+        .env("PATH", format!("{}:{path}", environment.programs.display()))
         .env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
         .folder(folder);
     Server::start_program(&program, port, &folder.join("mlflow.log"), Duration::from_millis(20))
@@ -91,7 +73,7 @@ impl Fill for Filler {
             .collect();
         let file = self.folder.join("runs.txt");
         std::fs::write(&file, lines)?;
-        let ended = Program::new(environment()?.join("bin/python"))
+        let ended = Program::new(Environment::with(PACKAGES)?.program("python"))
             .args(["-c", FILL])
             .arg(database(&self.folder).to_string_lossy())
             .arg(experiment)
