@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_48_cloud_events",
     "20261122_49_captured_runs",
     "20261122_50_lineage",
+    "20261122_60_metric_steps",
 ];
 
 const TABLE: &str = "create table if not exists schema_migrations \

@@ -1,7 +1,8 @@
 //! The search language, read without knowing what is searched: `metrics.rmse < 0.8 and (params.kind = 'ridge' or tags.best is not null)`.
 //!
 //! `and` binds tighter than `or`; parentheses group; keywords are read in any case. A field is `name` or `entity.name`;
-//! `min(metrics.loss)` and `max(metrics.loss)` are the least and the greatest value a metric ever had;
+//! `min(metrics.loss)` and `max(metrics.loss)` are the least and the greatest value a metric ever had, and
+//! `metrics.loss@100` is its value at step 100 (no key of a metric holds an `@`, so no other filter changes by it);
 //! names with odd characters stand in `` `backticks` `` or quotes. Texts stand in single or double quotes, a doubled
 //! quote inside them is one quote.
 
@@ -79,6 +80,8 @@ pub enum ValueOf {
     Least,
     /// The greatest of all points that are numbers: `max(metrics.loss)`.
     Greatest,
+    /// That of the newest point at a step: `metrics.loss@100`.
+    AtStep(i64),
 }
 
 /// A field as written: `metrics.rmse` has the entity `metrics` and the name `rmse`.
@@ -88,7 +91,7 @@ pub struct Field {
     pub entity: Option<String>,
     /// The rest, without its quotes.
     pub name: String,
-    /// Which of its values: `min(…)` and `max(…)` stand around metrics.
+    /// Which of its values: `min(…)` and `max(…)` stand around metrics, `@` and a step behind them.
     pub value_of: ValueOf,
 }
 
@@ -102,6 +105,7 @@ impl std::fmt::Display for Field {
             ValueOf::Last => f.write_str(&name),
             ValueOf::Least => write!(f, "min({name})"),
             ValueOf::Greatest => write!(f, "max({name})"),
+            ValueOf::AtStep(step) => write!(f, "{name}@{step}"),
         }
     }
 }

@@ -21,6 +21,9 @@ mod search_tests;
 mod settle;
 #[cfg(test)]
 mod settle_tests;
+mod steps;
+#[cfg(test)]
+mod steps_tests;
 mod tail;
 #[cfg(test)]
 mod tests;

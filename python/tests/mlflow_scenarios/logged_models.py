@@ -98,7 +98,7 @@ def searching_logged_models(w: World) -> None:
     by_name = [{"field_name": "name", "ascending": True}, {"field_name": "creation_timestamp", "ascending": True}]
     for text in [
         "name = 'alpha'", "name != 'alpha'", "name LIKE 'al%'", "name ILIKE 'b%'", "attributes.name = 'Beta'", f"model_id = '{ids[1]}'", "model_type = 'a'",
-        "model_type != 'a'", "status = 'READY'", "status = 'PENDING'", "status = 'LOGGED_MODEL_READY'", f"source_run_id = '{run}'", "source_run_id IS NULL",
+        "model_type != 'a'", "status = 'READY'", "status = 'PENDING'", "status = 'LOGGED_MODEL_READY'", f"source_run_id = '{run}'", f"source_run_id != '{run}'", "source_run_id = ''", "source_run_id LIKE '%'", "source_run_id IS NULL",
         "creation_timestamp > 0", "creation_time > 0", "last_updated_timestamp > 5", "params.alpha = '2'", "params.alpha != '2'", "params.alpha LIKE '%'",
         "tags.`n o` = '1'", "tags.`n o` != '1'", "metrics.mae > 0.6", "metrics.mae = 0", "name = 'alpha' AND params.alpha = '4'", "name IN ('alpha', 'Beta')",
         "model_id IN ('x')", "params.alpha IS NULL",
@@ -107,6 +107,16 @@ def searching_logged_models(w: World) -> None:
     search(filter="metrics.mae > 0.6", datasets=[{"dataset_name": "train"}], order_by=by_name)
     search(filter="metrics.mae > 0.6", datasets=[{"dataset_name": "test", "dataset_digest": "t"}], order_by=by_name)
     search(filter="metrics.mae > 0.6", datasets=[{"dataset_name": "test", "dataset_digest": "x"}], order_by=by_name)
+    # One more metric, on a dataset of its own and on none: which models were measured on what.
+    w.quietly("POST", "runs/log-metric", {"run_id": run, "key": "r2", "value": 0.5, "timestamp": 9, "model_id": ids[1], "dataset_name": "later", "dataset_digest": "l"})
+    w.quietly("POST", "runs/log-metric", {"run_id": run, "key": "bare", "value": 0.5, "timestamp": 9, "model_id": ids[2]})
+    for text, datasets in [
+        ("", [("later", "l")]), ("", [("test", "x")]), ("", [("later", "l"), ("train", "t")]), ("name = 'alpha'", [("later", "l")]),
+        ("params.alpha != '9'", [("later", "l")]), ("metrics.r2 > 0", [("later", "l")]), ("metrics.r2 > 0", [("train", "t")]),
+        ("metrics.mae >= 0 AND metrics.r2 >= 0", [("later", "l"), ("train", "t")]), ("metrics.bare > 0", []), ("metrics.bare > 0", [("train", "t")]),
+        ("metrics.mae > 0.6 AND metrics.mae < 0.2", []),
+    ]:
+        search(filter=text, datasets=[{"dataset_name": name, "dataset_digest": digest} for name, digest in datasets], order_by=by_name)
     for order in [
         [{"field_name": "name", "ascending": False}, {"field_name": "creation_timestamp", "ascending": False}],
         [{"field_name": "creation_timestamp", "ascending": True}], [{"field_name": "creation_timestamp", "ascending": False}],
@@ -114,6 +124,10 @@ def searching_logged_models(w: World) -> None:
         [{"field_name": "metrics.mae", "ascending": True, "dataset_name": "test", "dataset_digest": "t"}],
         [{"field_name": "metrics.nothing"}, {"field_name": "creation_timestamp", "ascending": True}], [{"field_name": "model_type", "ascending": True}],
         [{"field_name": "last_updated_timestamp", "ascending": True}], [],
+        [{"field_name": "metrics.r2", "dataset_name": "later", "dataset_digest": "l"}, {"field_name": "name"}, {"field_name": "creation_timestamp"}],
+        [{"field_name": "metrics.mae", "ascending": False, "dataset_name": "train", "dataset_digest": "nothing"}, {"field_name": "creation_timestamp"}],
+        [{"field_name": "source_run_id"}, {"field_name": "name", "ascending": False}, {"field_name": "creation_timestamp"}],
+        [{"field_name": "model_id", "ascending": True}, {"field_name": "params.alpha"}], [{"field_name": "status", "ascending": False}, {"field_name": "creation_timestamp"}],
     ]:
         search(order_by=order)
     search([one, two], order_by=by_name)

@@ -28,6 +28,8 @@ pub(super) struct Word {
     pub name: String,
     /// No part of it was quoted, so it may be a keyword.
     pub bare: bool,
+    /// What stands behind the last `@` of the name, if that is outside quotes; both are part of `name` too.
+    pub after_at: Option<String>,
 }
 
 /// A token and where it begins, counted in characters from 1.
@@ -159,6 +161,7 @@ impl Lexer<'_> {
         let mut bare = begun.is_none();
         let mut entity = None;
         let mut part = begun.unwrap_or_default();
+        let mut at = None;
         while let Some(c) = self.peek() {
             match c {
                 '.' if entity.is_none() => {
@@ -168,6 +171,7 @@ impl Lexer<'_> {
                 '`' => {
                     part.push_str(&self.quoted('`')?);
                     bare = false;
+                    at = None;
                 }
                 '\'' | '"' if part.is_empty() => {
                     part = self.quoted(c)?;
@@ -176,11 +180,15 @@ impl Lexer<'_> {
                 '(' | ')' | ',' | '=' | '!' | '<' | '>' | '\'' | '"' => break,
                 c if c.is_whitespace() => break,
                 c => {
+                    if c == '@' && entity.is_some() {
+                        at = Some(part.len() + 1);
+                    }
                     part.push(c);
                     self.take();
                 }
             }
         }
-        Ok(Token::Word(Word { entity, name: part, bare }))
+        let after_at = at.and_then(|at| part.get(at..)).map(str::to_owned);
+        Ok(Token::Word(Word { entity, name: part, bare, after_at }))
     }
 }

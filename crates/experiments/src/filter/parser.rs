@@ -67,7 +67,7 @@ impl<'a> Parser<'a> {
 
     /// Takes the next word if it is this keyword, in any case.
     fn keyword(&mut self, keyword: &str) -> bool {
-        let there = matches!(self.peek(), Some(Token::Word(Word { entity: None, name, bare: true }))
+        let there = matches!(self.peek(), Some(Token::Word(Word { entity: None, name, bare: true, .. }))
             if name.eq_ignore_ascii_case(keyword));
         self.next += usize::from(there);
         there
@@ -108,17 +108,30 @@ impl<'a> Parser<'a> {
     }
 
     fn field(&mut self) -> Result<Field, FilterError> {
-        let value_of = self.value_of();
-        if value_of != ValueOf::Last {
+        let around = self.value_of();
+        if around != ValueOf::Last {
             self.next += 2;
         }
-        let (entity, name) = match self.peek() {
-            Some(Token::Word(word)) => (word.entity.clone(), word.name.clone()),
-            Some(Token::Text(text)) => (None, text.clone()),
+        let (entity, mut name, step) = match self.peek() {
+            Some(Token::Word(word)) => (word.entity.clone(), word.name.clone(), step_of(word)),
+            Some(Token::Text(text)) => (None, text.clone(), None),
             _ => return Err(self.problem("expected a field such as `metrics.rmse`")),
         };
+        let value_of = match step {
+            None => around,
+            Some(_) if around != ValueOf::Last => {
+                return Err(self.problem("`min` and `max` look at all steps: leave them or `@` away"));
+            }
+            Some(step) => {
+                name.truncate(name.len() - step.len() - 1);
+                let step = step.parse().map_err(|_| {
+                    self.problem(format!("behind `@` stands a step, a whole number; `{step}` is none"))
+                })?;
+                ValueOf::AtStep(step)
+            }
+        };
         self.take();
-        if value_of != ValueOf::Last {
+        if around != ValueOf::Last {
             if self.peek() != Some(&Token::Close) {
                 return Err(self.problem("expected `)`"));
             }
@@ -131,7 +144,7 @@ impl<'a> Parser<'a> {
     fn value_of(&self) -> ValueOf {
         let opened = matches!(self.tokens.get(self.next + 1), Some((_, Token::Open)));
         match self.peek() {
-            Some(Token::Word(Word { entity: None, name, bare: true })) if opened => {
+            Some(Token::Word(Word { entity: None, name, bare: true, .. })) if opened => {
                 match name.to_ascii_lowercase().as_str() {
                     "min" => ValueOf::Least,
                     "max" => ValueOf::Greatest,
@@ -233,6 +246,11 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// What stands behind the `@` of a metric.
+fn step_of(word: &Word) -> Option<&str> {
+    word.after_at.as_deref().filter(|_| matches!(word.entity.as_deref(), Some("metric" | "metrics")))
+}
+
 fn only_or(
     mut parts: Vec<Tree<Condition>>,
     join: fn(Vec<Tree<Condition>>) -> Tree<Condition>,
@@ -309,6 +327,31 @@ mod tests {
     }
 
     #[test]
+    fn the_value_at_a_step_can_be_meant() {
+        check(
+            "metrics.loss@100<3 and metric.a.b@-5 >= 1",
+            "(and [metrics.loss@100 < 3] [metric.a.b@-5 >= 1])",
+        );
+        check("metrics.`a b`@0 = 1", "[metrics.a b@0 = 1]");
+        assert_eq!(parse_order("metrics.loss@7 desc").unwrap().field.value_of, ValueOf::AtStep(7));
+        let plain = |text: &str| parse_order(text).unwrap().field;
+        for text in ["tags.a@7", "metrics.`a@7`", "params.a@b"] {
+            assert_eq!(plain(text).value_of, ValueOf::Last, "{text}");
+        }
+        assert_eq!(plain("tags.a@7").name, "a@7");
+        for step in ["", "x", "1.5", "99999999999999999999"] {
+            let told = format!(
+                "invalid filter at character 1: behind `@` stands a step, a whole number; `{step}` is none"
+            );
+            check(&format!("metrics.loss@{step} < 3"), &told);
+        }
+        check(
+            "min(metrics.loss@3) < 1",
+            "invalid filter at character 5: `min` and `max` look at all steps: leave them or `@` away",
+        );
+    }
+
+    #[test]
     fn lists_and_nulls_are_read() {
         check("run_id in ('a', 'b')", "[run_id IN [\"a\", \"b\"]]");
         check("run_id NOT IN ('a') and tags.x IS NULL", "(and [run_id NOT IN [\"a\"]] [tags.x IS NULL])");
@@ -347,7 +390,7 @@ mod tests {
         }
 
         #[test]
-        fn no_soup_of_tokens_makes_the_parser_panic(words in proptest::collection::vec("[()=<>!,.'\"`]|and|or|not|in|is|null|a|1", 0..30)) {
+        fn no_soup_of_tokens_makes_the_parser_panic(words in proptest::collection::vec("[()=<>!,.@'\"`]|and|or|not|in|is|null|a|1", 0..30)) {
             let _ = parse(&words.join(" "));
         }
     }

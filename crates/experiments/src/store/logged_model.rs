@@ -8,7 +8,9 @@ use db::{Page, Row, SortKey, Sql, SqlText, Tx, params};
 use serde::Serialize;
 
 use super::latest::metric_of;
-use super::search::{DatasetOf, MODELS, Scope, prepare, push_numbers, push_sort_columns, push_tree};
+use super::search::{
+    DatasetOf, MODELS, Scope, prepare, push_measured_on, push_numbers, push_sort_columns, push_tree,
+};
 use super::{get_experiment, rows_of_page, run_head};
 use crate::filter::{Order, Tree};
 use crate::limits::{PARAM_CHARS, TAG_CHARS, check_chars, check_key, check_text, cut};
@@ -301,7 +303,11 @@ pub async fn search_logged_models(
     keys.extend(TIES);
     let text = text.push(" from logged_models m where m.lifecycle = 'active' and ");
     let text = push_numbers(text, "m.experiment_id", &query.experiments).push(" and ");
-    let text = push_tree(text, &MODELS, &of(&query.datasets), &query.filter);
+    let mut text = push_tree(text, &MODELS, &of(&query.datasets), &query.filter);
+    let compares = |wanted: &Wanted| matches!(wanted, Wanted::Metric { .. });
+    if !query.datasets.is_empty() && !query.filter.mentions(&compares) {
+        text = push_measured_on(text, &query.datasets);
+    }
     let listing = format!(
         "logged models {:?} {:?} {:?} {:?} {:?}",
         query.experiments, query.filter, query.datasets, query.order, query.order_datasets

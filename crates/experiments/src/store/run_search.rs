@@ -1,7 +1,8 @@
 //! The search of runs.
 //!
 //! Two ways lead to a page. When runs are ordered by a metric first, in one experiment, the index over that metric's
-//! values is walked from its end, and the walk stops when the page is full; the runs that have no such value follow.
+//! values (the newest, or those at a step) is walked from its end, and the walk stops when the page is full; the runs
+//! that have no such value follow.
 //! Otherwise the runs of the experiments are filtered and sorted.
 
 use std::collections::BTreeMap;
@@ -11,9 +12,10 @@ use db::{Db, Page, Read, Row, SortKey, Sql, SqlText, ended_at, first_mark, in_or
 use super::detail::{COLUMNS, runs_of};
 use super::rows_of_page;
 use super::search::{
-    MetricKeys, RUNS, Scope, prepare, push_numbers, push_sort_columns, push_tree, push_view,
+    MetricKeys, RUNS, Scope, prepare, push_numbers, push_sort_columns, push_tree, push_values, push_view,
 };
 use super::settle::settle_experiments;
+use super::steps::prepare_steps;
 use crate::compare::Sign;
 use crate::filter::{Order, Tree};
 use crate::query::{By, ValueOf, Wanted};
@@ -52,8 +54,14 @@ pub async fn search_runs(db: &Db, query: &RunQuery) -> Result<Found<Run>, Error>
         settle_experiments(db, &query.experiments).await?;
     }
     let mut sql = db.read().await?;
-    prepare(&mut sql, &query.filter).await?;
     let keys = metric_keys(&mut sql, &query.experiments, &names).await?;
+    let steps = steps_asked(query);
+    if !steps.is_empty() {
+        drop(sql);
+        prepare_steps(db, &query.experiments, &keys, &steps).await?;
+        sql = db.read().await?;
+    }
+    prepare(&mut sql, &query.filter).await?;
     let scope = Scope { keys, datasets: &[] };
     let listing = format!("runs by {:?}", query.order);
     let (rows, next_token) = match walked(query, &scope.keys) {
@@ -84,6 +92,23 @@ fn metric_names(query: &RunQuery) -> Vec<&str> {
     names
 }
 
+/// The steps at which metrics are compared or ordered.
+fn steps_asked(query: &RunQuery) -> Vec<(&str, i64)> {
+    let mut steps = Vec::new();
+    query.filter.visit(&mut |wanted| {
+        if let Wanted::Metric { key, of: ValueOf::AtStep(step), .. } = wanted {
+            steps.push((key.as_str(), *step));
+        }
+    });
+    steps.extend(query.order.iter().filter_map(|term| match &term.field {
+        By::Metric(key, ValueOf::AtStep(step)) => Some((key.as_str(), *step)),
+        _ => None,
+    }));
+    steps.sort_unstable();
+    steps.dedup();
+    steps
+}
+
 async fn metric_keys(sql: &mut Read, experiments: &[i64], names: &[&str]) -> Result<MetricKeys, Error> {
     let mut keys: MetricKeys = BTreeMap::new();
     if names.is_empty() {
@@ -101,17 +126,21 @@ async fn metric_keys(sql: &mut Read, experiments: &[i64], names: &[&str]) -> Res
 struct Walk {
     number: i64,
     key: String,
+    of: ValueOf,
     descending: bool,
 }
 
 fn walked(query: &RunQuery, keys: &MetricKeys) -> Option<Walk> {
-    let Order { field: By::Metric(key, ValueOf::Last), descending } = query.order.first()? else {
+    let Order { field: By::Metric(key, of @ (ValueOf::Last | ValueOf::AtStep(_))), descending } =
+        query.order.first()?
+    else {
         return None;
     };
     let [number] = keys.get(key)?.as_slice() else { return None };
     (query.experiments.len() == 1).then(|| Walk {
         number: *number,
         key: key.clone(),
+        of: *of,
         descending: *descending,
     })
 }
@@ -124,7 +153,11 @@ async fn page_by_walk(
     listing: &str,
 ) -> Result<(Vec<Row>, Option<String>), Error> {
     let token = query.token.as_deref();
-    let (text, mut keys) = select(query, scope, " from metric_values o cross join runs r where ", Some(walk));
+    let values = match walk.of {
+        ValueOf::AtStep(_) => " from metric_steps o cross join runs r where ",
+        _ => " from metric_values o cross join runs r where ",
+    };
+    let (text, mut keys) = select(query, scope, values, Some(walk));
     let all_keys = keys.clone();
     if let Some(first) = keys.first_mut() {
         first.is_optional = false;
@@ -150,12 +183,8 @@ async fn page_by_walk(
         let token = token.filter(|_| from_missing(&page));
         let limit = query.limit - rows.len();
         let (text, _) = select(query, scope, " from runs r where ", None);
-        let text = push_numbers(
-            text.push(" and not exists (select 1 from metric_values x where x.run = r.number and "),
-            "x.key",
-            &[walk.number],
-        )
-        .push(" and x.value is not null)");
+        let text = push_values(text.push(" and not exists (select 1"), walk.of, &[walk.number])
+            .push(" and x.value is not null)");
         let page = Page { token, limit, ..page };
         let text = in_order(text, &page).ok_or_else(|| bad_token(token))?;
         rows.extend(sql.fetch_all_text(text).await?);
@@ -188,10 +217,11 @@ fn select(
     keys.extend(TIES);
     let mut text = text.push(from);
     if let Some(walk) = walk {
-        text = text
-            .push("o.key = ")
-            .bind(walk.number)
-            .push(" and r.number = o.run and o.value is not null and ");
+        text = text.push("o.key = ").bind(walk.number);
+        if let ValueOf::AtStep(step) = walk.of {
+            text = text.push(" and o.step = ").bind(step);
+        }
+        text = text.push(" and r.number = o.run and o.value is not null and ");
         text = bounded(text, walk, &query.filter);
     }
     text = push_numbers(text, "r.experiment_id", &query.experiments);
@@ -204,8 +234,8 @@ fn bounded(mut text: SqlText, walk: &Walk, filter: &Tree<Wanted>) -> SqlText {
     let alone = std::slice::from_ref(filter);
     let parts = if let Tree::All(parts) = filter { parts.as_slice() } else { alone };
     for part in parts {
-        if let Tree::Is(Wanted::Metric { key, of: ValueOf::Last, sign, value }) = part
-            && *key == walk.key
+        if let Tree::Is(Wanted::Metric { key, of, sign, value }) = part
+            && (*of, key) == (walk.of, &walk.key)
             && *sign != Sign::NotEqual
         {
             text = text.push("o.value").push(sign.sql()).bind(*value).push(" and ");

@@ -158,6 +158,18 @@ pub(super) fn push_tree(text: SqlText, target: &Target, scope: &Scope<'_>, tree:
     text.push(")")
 }
 
+/// A logged model that no run made counts as one of the run ``, as with MLflow.
+const SOURCE_RUN_OR_NOTHING: &str = "coalesce(m.source_run_id, '')";
+
+/// Whether what has no run fails the test anyway, so that the column itself can be compared.
+fn can_use_index(test: &TextTest) -> bool {
+    match test {
+        TextTest::Equal(value) => !value.is_empty(),
+        TextTest::In(values) => values.iter().all(|value| !value.is_empty()),
+        _ => false,
+    }
+}
+
 fn push_wanted(text: SqlText, target: &Target, scope: &Scope<'_>, wanted: &Wanted) -> SqlText {
     match wanted {
         Wanted::Metric { key, of, sign, value } => {
@@ -165,6 +177,9 @@ fn push_wanted(text: SqlText, target: &Target, scope: &Scope<'_>, wanted: &Wante
         }
         Wanted::Param(key, test) => push_key(text, target.param_of, key, test),
         Wanted::Tag(key, test) => push_key(text, target.tag_of, key, test),
+        Wanted::Text(TextColumn::SourceRun, test) if !can_use_index(test) => {
+            push_test(text, SOURCE_RUN_OR_NOTHING, test)
+        }
         Wanted::Text(column, test) => push_test(text, (target.text)(*column), test),
         Wanted::Time { column, sign, millis } => push_time(text, (target.time)(*column), *sign, *millis),
         Wanted::Dataset(field, test) => {
@@ -253,16 +268,15 @@ fn push_metric(
         Metrics::None => return text.push("1 = 0"),
         Metrics::OfRuns => {
             let Some(numbers) = scope.keys.get(key) else { return text.push("1 = 0") };
-            let text = text.push("exists (select 1 from metric_values x where x.run = r.number and ");
-            push_numbers(text, "x.key", numbers).push(" and ")
+            push_values(text.push("exists (select 1"), of, numbers).push(" and ")
         }
         Metrics::OfModels => {
-            push_models_metric(text.push("exists (select 1 from "), key, scope).push(" and ")
+            push_models_metric(text.push("exists (select 1 from "), key, of, scope).push(" and ")
         }
     };
     let column = match (target.metrics, of) {
         (Metrics::OfModels, _) => "case when x.is_nan = 0 then x.value end",
-        (_, ValueOf::Last) => "x.value",
+        (_, ValueOf::Last | ValueOf::AtStep(_)) => "x.value",
         (_, ValueOf::Least) => "x.low",
         (_, ValueOf::Greatest) => "x.high",
     };
@@ -275,9 +289,30 @@ fn push_metric(
     text.push(")")
 }
 
-fn push_models_metric(text: SqlText, key: &str, scope: &Scope<'_>) -> SqlText {
+/// Where the values of a run's metric are, as far as the condition on its key.
+pub(super) fn push_values(text: SqlText, of: ValueOf, numbers: &[i64]) -> SqlText {
+    let text = match of {
+        ValueOf::AtStep(step) => {
+            text.push(" from metric_steps x where x.run = r.number and x.step = ").bind(step)
+        }
+        ValueOf::Last | ValueOf::Least | ValueOf::Greatest => {
+            text.push(" from metric_values x where x.run = r.number")
+        }
+    };
+    push_numbers(text.push(" and "), "x.key", numbers)
+}
+
+fn push_models_metric(text: SqlText, key: &str, of: ValueOf, scope: &Scope<'_>) -> SqlText {
     let mut text = text.push("logged_model_metrics x where x.model_id = m.id and x.key = ").bind(key);
-    for (index, (name, digest)) in scope.datasets.iter().enumerate() {
+    if let ValueOf::AtStep(step) = of {
+        text = text.push(" and x.step = ").bind(step);
+    }
+    push_datasets(text, scope.datasets)
+}
+
+/// ` and (…)`: measured on one of these datasets; nothing when none is named.
+fn push_datasets(mut text: SqlText, datasets: &[DatasetOf]) -> SqlText {
+    for (index, (name, digest)) in datasets.iter().enumerate() {
         text = text.push(if index == 0 { " and (" } else { " or " });
         text = text.push("(x.dataset_name = ").bind(name);
         if let Some(digest) = digest {
@@ -285,7 +320,13 @@ fn push_models_metric(text: SqlText, key: &str, scope: &Scope<'_>) -> SqlText {
         }
         text = text.push(")");
     }
-    if scope.datasets.is_empty() { text } else { text.push(")") }
+    if datasets.is_empty() { text } else { text.push(")") }
+}
+
+/// Keeps logged models that were measured on one of these datasets at all.
+pub(super) fn push_measured_on(text: SqlText, datasets: &[DatasetOf]) -> SqlText {
+    let text = text.push(" and exists (select 1 from logged_model_metrics x where x.model_id = m.id");
+    push_datasets(text, datasets).push(")")
 }
 
 /// `column = 7`, or `column in (7, 8)`.
@@ -355,20 +396,21 @@ fn push_sort_value(text: SqlText, target: &Target, scope: &Scope<'_>, field: &By
                     return text.push("cast(null as double precision)");
                 };
                 let text = text.push(match of {
-                    ValueOf::Last => "(select x.value",
+                    ValueOf::Last | ValueOf::AtStep(_) => "(select x.value",
                     ValueOf::Least => "(select x.low",
                     ValueOf::Greatest => "(select x.high",
                 });
-                push_numbers(text.push(" from metric_values x where x.run = r.number and "), "x.key", numbers)
-                    .push(")")
+                push_values(text, *of, numbers).push(")")
             }
             Metrics::OfModels => {
                 let newest = text.push("(select case when x.is_nan = 0 then x.value end from ");
-                push_models_metric(newest, key, scope).push(" order by x.time desc, x.step desc limit 1)")
+                push_models_metric(newest, key, *of, scope)
+                    .push(" order by x.time desc, x.step desc limit 1)")
             }
         },
         By::Param(key) => text.push(target.param_value_of).bind(key).push(")"),
         By::Tag(key) => text.push(target.tag_value_of).bind(key).push(")"),
+        By::Text(TextColumn::SourceRun) => text.push(SOURCE_RUN_OR_NOTHING),
         By::Text(column) => text.push((target.text)(*column)),
         By::Time(column) => text.push((target.time)(*column)),
         By::Number => text.push(target.number),

@@ -11,6 +11,7 @@ use db::{Db, Read, Row, Sql, SqlText, Tx, params};
 
 use super::latest::{load_latest, newer};
 use super::next_number;
+use super::steps::{Indexed, keep_steps};
 use super::tail::{Named, add, next_seq};
 use crate::Error;
 use crate::points::{Column, Point, pack, settle_order, unpack};
@@ -82,8 +83,9 @@ async fn settle_part(tx: &mut Tx, run: i64) -> Result<bool, Error> {
     if named.is_empty() {
         return Ok(more);
     }
-    let columns = numbered(tx, run, named).await?;
+    let (columns, steps) = numbered(tx, run, named).await?;
     index(tx, run, &columns).await?;
+    keep_steps(tx, run, &columns, &steps).await?;
     put_generation(tx, run, 0, &columns).await?;
     for level in 0.. {
         if generations(tx, run, level).await? < MERGED_GENERATIONS {
@@ -114,17 +116,19 @@ async fn part(tx: &mut Tx, run: i64) -> Result<Option<(i64, bool)>, Error> {
     Ok(until.map(|until| (until, more)))
 }
 
-/// Columns in the order of their keys' numbers, each in order and without doubles; new names are given numbers.
-async fn numbered(tx: &mut Tx, run: i64, named: Named) -> Result<Vec<Column>, Error> {
+/// Columns in the order of their keys' numbers, each in order and without doubles; new names are given numbers. Beside
+/// them the steps of these metrics that are indexed.
+async fn numbered(tx: &mut Tx, run: i64, named: Named) -> Result<(Vec<Column>, Indexed), Error> {
     let row = tx
         .fetch_optional("select experiment_id from runs where number = $1", params![run])
         .await?
         .ok_or_else(|| Error::RunNotFound { run: run.to_string() })?;
     let experiment = row.int("experiment_id")?;
     let mut numbers: BTreeMap<String, i64> = BTreeMap::new();
+    let mut steps = Indexed::new();
     let names: Vec<&String> = named.keys().collect();
     for names in names.chunks(CHUNK) {
-        find_keys(tx, experiment, names, &mut numbers).await?;
+        find_keys(tx, experiment, names, &mut numbers, &mut steps).await?;
         let missing: Vec<&String> =
             names.iter().copied().filter(|name| !numbers.contains_key(*name)).collect();
         if missing.is_empty() {
@@ -136,7 +140,7 @@ async fn numbered(tx: &mut Tx, run: i64, named: Named) -> Result<Vec<Column>, Er
                        on conflict (experiment_id, name) do nothing";
             tx.execute(put, params![id, experiment, *name]).await?;
         }
-        find_keys(tx, experiment, &missing, &mut numbers).await?;
+        find_keys(tx, experiment, &missing, &mut numbers, &mut steps).await?;
     }
     let mut columns: Vec<Column> = named
         .into_iter()
@@ -146,7 +150,7 @@ async fn numbered(tx: &mut Tx, run: i64, named: Named) -> Result<Vec<Column>, Er
         })
         .collect();
     columns.sort_unstable_by_key(|(key, _)| *key);
-    Ok(columns)
+    Ok((columns, steps))
 }
 
 async fn find_keys(
@@ -154,14 +158,22 @@ async fn find_keys(
     experiment: i64,
     names: &[&String],
     numbers: &mut BTreeMap<String, i64>,
+    steps: &mut Indexed,
 ) -> Result<(), Error> {
-    let text = SqlText::new("select id, name from metric_keys where experiment_id = ")
-        .bind(experiment)
-        .push(" and name in (")
-        .bind_list(names.iter().copied())
-        .push(")");
+    let text = SqlText::new(
+        "select k.id, k.name, s.step from metric_keys k left join metric_step_indexes s on s.key = k.id \
+         where k.experiment_id = ",
+    )
+    .bind(experiment)
+    .push(" and k.name in (")
+    .bind_list(names.iter().copied())
+    .push(")");
     for row in tx.fetch_all_text(text).await? {
-        numbers.insert(row.text("name")?, row.int("id")?);
+        let key = row.int("id")?;
+        numbers.insert(row.text("name")?, key);
+        if let Some(step) = row.opt_int("step")? {
+            steps.entry(key).or_default().push(step);
+        }
     }
     Ok(())
 }
