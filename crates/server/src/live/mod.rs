@@ -2,6 +2,8 @@
 
 mod hub;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 pub(crate) use hub::Hub;

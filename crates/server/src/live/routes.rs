@@ -43,9 +43,7 @@ async fn watch_run(
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     let topic = app.hub().topic(&app, &run).await?;
     let seen = headers.get("last-event-id").and_then(|id| seen_of(id.to_str().ok()?, topic.epoch()));
-    let (first, frames, closed) = topic.subscribe(seen);
-    let watcher =
-        Watcher { first: first.into(), frames, closed, topic, over: false, stopping: app.stopping() };
+    let watcher = Watcher::of(topic, seen, app.stopping());
     let events = stream::unfold(watcher, |mut watcher| async move {
         let frame = watcher.next().await?;
         let id = format!("{}-{}", watcher.topic.epoch(), frame.number);
@@ -60,7 +58,8 @@ fn seen_of(id: &str, epoch: &str) -> Option<u64> {
     id.strip_prefix(epoch)?.strip_prefix('-')?.parse().ok()
 }
 
-struct Watcher {
+/// Someone who watches a run.
+pub(super) struct Watcher {
     topic: Arc<Topic>,
     first: VecDeque<Frame>,
     frames: broadcast::Receiver<Frame>,
@@ -70,8 +69,13 @@ struct Watcher {
 }
 
 impl Watcher {
+    pub(super) fn of(topic: Arc<Topic>, seen: Option<u64>, stopping: watch::Receiver<bool>) -> Self {
+        let (first, frames, closed) = topic.subscribe(seen);
+        Self { first: first.into(), frames, closed, topic, over: false, stopping }
+    }
+
     /// The next frame; nothing after the end, or when the server stops.
-    async fn next(&mut self) -> Option<Frame> {
+    pub(super) async fn next(&mut self) -> Option<Frame> {
         if self.over || *self.stopping.borrow() {
             return None;
         }
@@ -91,8 +95,13 @@ impl Watcher {
             biased;
             frame = self.frames.recv() => match frame {
                 Ok(frame) => Some(frame),
-                // Too slow for all the frames: one that holds everything takes their place.
-                Err(RecvError::Lagged(_)) => Some(self.topic.snapshot()),
+                // Too slow for all the frames: one that holds everything takes their place, those still waiting included.
+                Err(RecvError::Lagged(_)) => {
+                    let (first, frames, _) = self.topic.subscribe(None);
+                    self.frames = frames;
+                    self.first = first.into();
+                    self.first.pop_front()
+                }
                 Err(RecvError::Closed) => None,
             },
             _ = self.closed.changed() => None,

@@ -95,14 +95,13 @@ impl Topic {
             Some(seen) if seen + 1 >= oldest && seen < inner.next => {
                 inner.kept.iter().filter(|frame| frame.number > seen).cloned().collect()
             }
-            _ => vec![inner.snapshot()],
+            // The end is told to those, too, who come between it and the closing of the topic.
+            _ => {
+                let end = inner.kept.back().filter(|frame| frame.kind == "end").cloned();
+                std::iter::once(inner.snapshot()).chain(end).collect()
+            }
         };
         (first, frames, self.closed.subscribe())
-    }
-
-    /// All that is known now, for someone who came too late for the frames in between.
-    pub(super) fn snapshot(&self) -> Frame {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).snapshot()
     }
 
     /// Looks at the run and tells what changed since the last look.
@@ -184,12 +183,18 @@ async fn new_points(
     let old = before.metrics.iter().find(|metric| metric.key == newest.key);
     let from = match old {
         Some(old) if old.step >= newest.step => return Ok(vec![newest.clone()]),
-        Some(old) => old.step.saturating_add(1),
+        Some(old) => old.step,
         None => i64::MIN,
     };
     let series =
         experiments::metric_series(read, run, &newest.key, MOST_POINTS, Some((from, newest.step))).await?;
-    Ok(series.points)
+    let is_new = |point: &Metric| {
+        old.is_none_or(|old| {
+            (point.step, point.time) > (old.step, old.time)
+                || ((point.step, point.time) == (old.step, old.time) && point.value > old.value)
+        })
+    };
+    Ok(series.points.into_iter().filter(is_new).collect())
 }
 
 /// A point as `[step, time, value]`; the value is null where it is not a number.
