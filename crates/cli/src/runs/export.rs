@@ -72,7 +72,7 @@ pub(crate) async fn export(client: &Client, arguments: &ExportArguments) -> Resu
         for run in &items {
             runs.row(names.iter().map(|name| cell(run, name)).collect())?;
             if let Some(histories) = &mut histories {
-                points_of(client, run, histories).await?;
+                points_of(client, run, arguments.listing.columns.is_some(), histories).await?;
             }
             bar.inc(1);
         }
@@ -118,15 +118,15 @@ async fn column_names(client: &Client, arguments: &ExportArguments) -> Result<Ve
     Ok(names)
 }
 
-async fn points_of(client: &Client, run: &Value, sheet: &mut Sheet) -> Result<()> {
+/// Every point of every metric. A choice of columns leaves metrics out of the list, so the run is asked for by itself.
+async fn points_of(client: &Client, run: &Value, chosen: bool, sheet: &mut Sheet) -> Result<()> {
     let id = text_at(run, "id");
     let whole;
-    // A choice of columns leaves metrics out of the list; their histories are asked for all the same.
-    let run = if run.get("metrics").and_then(Value::as_object).is_some_and(|metrics| !metrics.is_empty()) {
-        run
-    } else {
+    let run = if chosen {
         whole = client.get(&format!("/api/v1/runs/{id}")).await?;
         &whole
+    } else {
+        run
     };
     let keys = run.get("metrics").and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
     for key in keys {

@@ -7,5 +7,6 @@ mod harness;
 mod journey;
 mod mistakes;
 mod repeatable;
+mod runs;
 mod starting;
 mod traces;
