@@ -1,7 +1,7 @@
 """The Open Inference Protocol as KServe's own client speaks it.
 
-The client is heavy, and its messages clash with those of Triton's client in one process: `pip install kserve` into an
-environment of its own and run this file there. Without it these tests are skipped.
+The client is heavy, and its messages clash with those of Triton's client in one process, so it has an environment of its
+own: `cargo xtask test kserve` makes it. Where the client is not installed these tests are skipped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from traffic_row import MODEL, array
+from traffic_row import MODEL, NUMBERS, WORDS, array
 
 kserve = pytest.importorskip("kserve", reason="the `kserve` client is not installed")
 

@@ -308,6 +308,16 @@ impl Artifacts {
         Ok(moved)
     }
 
+    /// Fetches a blob; it can be relied on when this returns. Blocks.
+    ///
+    /// # Errors
+    /// Whatever either end says; a second try carries on.
+    pub fn fetch_blob<P: Peer>(&self, blob: Digest, peer: &P) -> Result<Moved, P::Failure> {
+        let mut moved = Moved::default();
+        self.fetch_blobs(&[blob], peer, &mut moved, &|_, _| ())?;
+        Ok(moved)
+    }
+
     fn fetch_blobs<P: Peer>(
         &self,
         blobs: &[Digest],

@@ -44,6 +44,10 @@ pub(crate) struct ServerArguments {
 pub(crate) enum Command {
     /// Start the server, with everything it needs inside.
     Up(UpArguments),
+    /// Serve deployments as a replica: fed by a server, and going on with what it has when that is away.
+    Serve(crate::commands::serve::ServeArguments),
+    /// Look whether everything that Gingham needs is in place; exit code 2 if something is not.
+    Doctor(crate::commands::doctor::DoctorArguments),
     /// Show what `apply` would change.
     Plan(FileArguments),
     /// Make a model as its `gingham.yaml` says: data, checks, training, promotion, deployment.
@@ -90,6 +94,8 @@ pub(crate) enum Command {
     Promote(PromoteArguments),
     /// Bring a version into a deployment: for all requests, for a share of them, or as a shadow.
     Deploy(crate::commands::traffic::DeployArguments),
+    /// Print the Kubernetes manifests of a deployment, as `gingham deploy --target kubernetes` applies them.
+    Manifests(crate::commands::cluster::ManifestsArguments),
     /// Show or change which version answers which requests.
     Traffic(crate::commands::traffic::TrafficArguments),
     /// Run any command as a run that can be repeated: code, environment, inputs, outputs and logs are kept.
@@ -178,6 +184,12 @@ pub(crate) struct UpArguments {
     /// Write a line to the log for each request.
     #[arg(long, env = "GINGHAM_ACCESS_LOG")]
     pub(crate) access_log: bool,
+    /// The cluster that deployments can be applied to: `in-cluster`, or the path of a kubeconfig.
+    #[arg(long, env = "GINGHAM_KUBERNETES", value_name = "HOW")]
+    pub(crate) kubernetes: Option<String>,
+    /// The context of the kubeconfig; its current one when not given.
+    #[arg(long, env = "GINGHAM_KUBERNETES_CONTEXT", requires = "kubernetes")]
+    pub(crate) kubernetes_context: Option<String>,
     /// Send traces to this collector, over OTLP and HTTP, such as `http://127.0.0.1:4318`; none are sent otherwise.
     #[arg(long, env = "GINGHAM_OTLP")]
     pub(crate) otlp: Option<String>,
@@ -344,14 +356,17 @@ pub(crate) struct PromoteArguments {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PredictArguments {
-    /// The deployment.
-    pub(crate) deployment: String,
+    /// The deployment that is asked; with --in the version that is run here, as `MODEL@ALIAS` or `MODEL@NUMBER`.
+    #[arg(required_unless_present = "model", conflicts_with = "model")]
+    pub(crate) deployment: Option<String>,
     /// One row as JSON, such as `{"hour": 8, "temp": 281.5}`.
-    #[arg(long, conflicts_with = "file", required_unless_present = "file")]
+    #[arg(long, conflicts_with_all = ["file", "input"], required_unless_present_any = ["file", "input"])]
     pub(crate) row: Option<String>,
     /// A file with rows: CSV (also `.gz`) or Parquet.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["input", "model"])]
     pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) batch: crate::commands::batch::BatchArguments,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -25,6 +25,7 @@ pub use error::Error;
 pub use events::{ChainReport, EventFilter};
 pub use foreign::Foreign;
 pub use handle::{Db, Engine};
+pub use migrations::known_migrations;
 pub use page::{Page, SortKey, ended_at, first_mark, in_order};
 pub use row::Row;
 pub use session::{Read, Sql, Tx};

@@ -41,10 +41,16 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_49_captured_runs",
     "20261122_50_lineage",
     "20261122_60_metric_steps",
+    "20261122_80_cluster_revisions",
 ];
 
 const TABLE: &str = "create table if not exists schema_migrations \
     (name text primary key, digest text not null, applied_at bigint not null)";
+
+/// The names of all migrations of this release, in their order.
+pub fn known_migrations() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().map(|migration| migration.name)
+}
 
 /// Applies what is missing, all in the given transaction: either everything or nothing.
 pub(crate) async fn apply(tx: &mut Tx) -> Result<(), Error> {

@@ -138,6 +138,32 @@ macro_rules! errors {
                 /// Why.
                 reason: String,
             },
+            /// The deployment has no settings for a cluster.
+            #[error("the `gingham.yaml` of `{deployment}` says nothing about Kubernetes")]
+            NoClusterSettings {
+                /// The deployment.
+                deployment: String,
+            },
+            /// The engine does not answer for rows of a batch.
+            #[error("rows {} to {} cannot be scored by `{model}`: {reason}", .first + 1, .first + .rows)]
+            Scoring {
+                /// The model.
+                model: String,
+                /// The number of the first row, from 0.
+                first: u64,
+                /// How many rows were tried together.
+                rows: u64,
+                /// What the engine said.
+                reason: String,
+            },
+            /// The server that this process is fed by does not help.
+            #[error("the server at {address} cannot be used: {reason}")]
+            Server {
+                /// Its address.
+                address: String,
+                /// What happened.
+                reason: String,
+            },
             /// Something was written in a form that is not understood.
             #[error("stored {what} cannot be read: {cause}")]
             Stored {
@@ -184,6 +210,8 @@ errors! {
     Inference(inference::Error),
     /// Deployments.
     Serving(serving::Error),
+    /// Clusters.
+    Clusters(clusters::Error),
     /// Monitoring and alerts.
     Monitoring(monitoring::Error),
     /// Messages.
@@ -198,6 +226,7 @@ impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::ModelNotApplied { .. }
+            | Self::NoClusterSettings { .. }
             | Self::UnknownNotifier { .. }
             | Self::UnknownObject { .. }
             | Self::NoMonitor { .. } => Kind::NotFound,
@@ -205,12 +234,13 @@ impl Failure for Error {
             Self::RowsDoNotFit { .. }
             | Self::Prepared { .. }
             | Self::NotServable { .. }
+            | Self::Scoring { .. }
             | Self::RowsUnusable { .. }
             | Self::UnknownRows { .. }
             | Self::NotifiersFile { .. }
             | Self::WebhookAddress { .. } => Kind::Invalid,
             Self::Blocked { .. } => Kind::CheckFailed,
-            Self::Files { .. } => Kind::Unavailable,
+            Self::Files { .. } | Self::Server { .. } => Kind::Unavailable,
             Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
             _ => self.inner().map_or(Kind::Internal, Failure::kind),
         }
@@ -220,6 +250,9 @@ impl Failure for Error {
         match self {
             Self::ModelNotApplied { .. } => "model_not_found",
             Self::NoMonitor { .. } => "monitor_not_found",
+            Self::NoClusterSettings { .. } => "cluster_settings_missing",
+            Self::Server { .. } => "registry_unavailable",
+            Self::Scoring { .. } => "scoring_failed",
             Self::RowsUnusable { .. } => "rows_unusable",
             Self::Held { .. } => "archive_held",
             Self::UnknownObject { .. } => "object_not_found",
@@ -258,6 +291,9 @@ impl Failure for Error {
                     .into(),
             ),
             Self::NoMonitor { .. } => Some("add a `monitor` to its `gingham.yaml` and apply it".into()),
+            Self::NoClusterSettings { .. } => {
+                Some("write `kubernetes:` under `deployment:` and apply it; see docs/kubernetes.md".into())
+            }
             Self::Held { .. } => Some("lift the hold first: `gingham archive hold MODEL --lift`".into()),
             Self::UnknownRows { .. } => Some(
                 "write `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or `archive:MODEL@FROM..TO`"

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use archive::{Archive, ArchiveOptions};
 use artifacts::{Artifacts, ArtifactsConfig};
@@ -11,7 +11,7 @@ use base::{Clock, SystemClock};
 use db::Db;
 use monitoring::Reference;
 use pipelines::ChildSpec;
-use serving::Serving;
+use serving::{PredictionSink, Serving};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -67,6 +67,7 @@ pub struct Platform {
     pub(crate) pushing: Mutex<()>,
     pub(crate) watching: Mutex<()>,
     pub(crate) deploying: Mutex<()>,
+    pub(crate) cluster: OnceLock<clusters::Cluster>,
 }
 
 impl Platform {
@@ -75,6 +76,14 @@ impl Platform {
     /// # Errors
     /// A folder that cannot be written, a database that cannot be opened or is newer than this program.
     pub async fn open(options: PlatformOptions) -> Result<Arc<Self>, Error> {
+        Self::open_with(options, None).await
+    }
+
+    /// The same with another place for predictions than its own archive.
+    pub(crate) async fn open_with(
+        options: PlatformOptions,
+        sink: Option<Arc<dyn PredictionSink>>,
+    ) -> Result<Arc<Self>, Error> {
         let folder = options.folder;
         make_folder(&folder)?;
         let database =
@@ -86,7 +95,7 @@ impl Platform {
         let artifacts = Artifacts::open(&ArtifactsConfig::at(store)).await?;
         let archive = Arc::new(Archive::open(ArchiveOptions::new(folder.join("archive"))).await?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let sink = Arc::new(ArchiveSink::new(Arc::clone(&archive)));
+        let sink = sink.unwrap_or_else(|| Arc::new(ArchiveSink::new(Arc::clone(&archive))));
         let serving = Arc::new(Serving::new(sink, Arc::clone(&clock)));
         let platform = Arc::new(Self {
             db,
@@ -100,6 +109,7 @@ impl Platform {
             pushing: Mutex::new(()),
             watching: Mutex::new(()),
             deploying: Mutex::new(()),
+            cluster: OnceLock::new(),
         });
         platform.restore_deployments().await?;
         platform.follow_endpoints(None).await?;

@@ -138,7 +138,7 @@ impl FromStr for Stage {
 }
 
 /// A version of a model. Description, stage, tags and status may change; the rest never does.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Version {
     /// The model.
     pub model: String,

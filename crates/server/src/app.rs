@@ -98,7 +98,8 @@ impl App {
         &self.0.hub
     }
 
-    pub(crate) fn stop(&self) {
+    /// Says that the server is about to stop: it is not ready any more and its streams end; requests are still answered.
+    pub fn stop(&self) {
         self.0.stopping.send_replace(true);
     }
 }

@@ -132,7 +132,22 @@ pub(crate) async fn admit(app: &App, parts: &Parts) -> Result<Principal, Problem
     let connection = parts.extensions.get::<Connection>().copied();
     let on_loopback = connection.is_some_and(|connection| connection.listens_on_loopback());
     guard::check(app.settings(), on_loopback, &parts.method, &parts.uri, &parts.headers)?;
-    match credentials::presented(&parts.headers)? {
+    let presented = credentials::presented(&parts.headers)?;
+    if let Some(replica) = &app.settings().replica {
+        let local = connection.is_some_and(|connection| connection.is_loopback())
+            && !credentials::came_through_a_proxy(&parts.headers);
+        return match replica.access.principal(presented.as_deref(), local) {
+            Some(principal) => Ok(principal),
+            // Health may be asked without a token.
+            None if presented.is_none() => Ok(Principal::Anonymous),
+            None => Err(Problem::new(
+                Kind::Unauthenticated,
+                "unknown_token",
+                "the token is not the one that clients of this replica show",
+            )),
+        };
+    }
+    match presented {
         Some(token) => match app.directory().authenticate(&token, app.now()).await? {
             Some(principal) => Ok(principal),
             None => Err(Problem::new(

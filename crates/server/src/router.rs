@@ -13,8 +13,9 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::routes::Routes;
 use crate::{
-    apply, archive_door, captures, carry, content, data, deployments, endpoint, events, front_door, info,
-    lineage, live, mlflow, models, monitoring, oip, openapi, overview, pipelines, predictions, runs, ui,
+    apply, archive_door, captures, carry, cluster, content, data, deployments, endpoint, events, front_door,
+    info, lineage, live, mlflow, models, monitoring, oip, openapi, overview, pipelines, predictions,
+    replicas, runs, ui,
 };
 
 /// Whether a path belongs to a protocol.
@@ -61,6 +62,8 @@ pub fn routes() -> Routes {
         .and(content::routes())
         .and(deployments::routes())
         .and(deployments::create_routes())
+        .and(cluster::routes())
+        .and(replicas::routes())
         .and(predictions::routes())
         .and(archive_door::routes())
         .and(apply::routes())
@@ -72,9 +75,15 @@ pub fn routes() -> Routes {
         .and(ui::routes())
 }
 
+/// What a replica answers: predictions, health and figures.
+fn replica_routes() -> Routes {
+    Routes::new().and(info::routes()).and(oip::routes()).and(endpoint::routes()).and(replicas::nowhere())
+}
+
 /// The whole server as a service, also below the prefix that the settings name.
 pub fn router(app: App) -> Router {
-    let (router, _, _) = routes().into_parts();
+    let routes = if app.settings().replica.is_some() { replica_routes() } else { routes() };
+    let (router, _, _) = routes.into_parts();
     let prefix = app.settings().static_prefix.clone();
     let whole = finished(router, app);
     match prefix {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use platform::webhooks::WebhookRules;
 
+use crate::replicas::ReplicaSettings;
+
 /// How the HTTP server behaves. Read once by `cli` and passed down.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -25,6 +27,8 @@ pub struct Settings {
     pub most_connections: usize,
     /// A path such as `/mlflow` below which everything is answered too, for a proxy that passes it on.
     pub static_prefix: Option<String>,
+    /// What this process answers as a replica; it answers everything when it is none.
+    pub replica: Option<ReplicaSettings>,
     /// Which addresses webhooks may have, and how they are told.
     pub webhooks: WebhookRules,
 }
@@ -50,6 +54,7 @@ impl Default for Settings {
             traces: false,
             most_connections: 4_096,
             static_prefix: None,
+            replica: None,
             webhooks: WebhookRules::default(),
         }
     }

@@ -278,6 +278,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deployments/{deployment}/cluster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a deployment is in its cluster: replicas, each object, drift, what was applied. */
+        get: operations["get_cluster"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/cluster/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Applies a deployment to the cluster as its `gingham.yaml` says. */
+        post: operations["apply_to_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/cluster/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a deployment out of the cluster; this server goes on answering for it. */
+        post: operations["remove_from_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/cluster/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Applies an earlier revision of a deployment to the cluster again. */
+        post: operations["roll_back_cluster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that a replica needs to serve a deployment: versions, limits, how requests are shared out. */
+        get: operations["get_deployment_feed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deployments/{deployment}/load": {
         parameters: {
             query?: never;
@@ -289,6 +374,23 @@ export interface paths {
         put?: never;
         /** Puts a deployment that was taken away back into service. */
         post: operations["load_deployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/{deployment}/manifests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The objects of a deployment as its `gingham.yaml` wants them. */
+        get: operations["get_manifests"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -726,6 +828,23 @@ export interface paths {
         put?: never;
         /** Brings back the model of that name that was deleted last, with the versions that went with it, without its aliases. */
         post: operations["restore_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/to-run/{pointer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A version, by its number or an alias, as whoever wants to run it elsewhere needs it. */
+        get: operations["get_version_to_run"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1485,6 +1604,15 @@ export interface components {
              */
             version: number;
         };
+        /** @description An object and what became of it. */
+        AppliedBody: {
+            /** @description Its kind. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description What became of it. */
+            outcome: unknown;
+        };
         /** @description What holds for the archive of a model. */
         ArchiveRuleBody: {
             /** @description Who decided so last. */
@@ -1655,6 +1783,104 @@ export interface components {
             runs: number;
             /** @description Some of them. */
             some: components["schemas"]["NamedRun"][];
+        };
+        /** @description How a deployment is in its cluster. */
+        ClusterBody: {
+            /** @description The address of the cluster's API server, if this server knows one. */
+            cluster?: string | null;
+            /** @description Whether its `gingham.yaml` has settings for Kubernetes. */
+            configured: boolean;
+            /** @description The deployment. */
+            deployment: string;
+            /** @description Objects that are not as they were applied. */
+            drift: components["schemas"]["DriftBody"][];
+            /** @description What was applied, newest first. */
+            history: components["schemas"]["ClusterRevisionBody"][];
+            /** @description Whether the `gingham.yaml` says something else than what was applied. */
+            outdated: boolean;
+            status?: components["schemas"]["ClusterStatusBody"] | null;
+            /** @description `kubernetes` once it was applied, `server` as long as only this server answers for it. */
+            target: string;
+            /** @description Why the cluster cannot be asked, if it cannot. */
+            unreachable?: string | null;
+        };
+        /** @description What came of a change. */
+        ClusterChangeBody: {
+            /** @description What became of each object: `created`, `changed`, `unchanged` or `deleted`. */
+            objects: components["schemas"]["AppliedBody"][];
+            /**
+             * Format: int64
+             * @description The revision that holds now.
+             */
+            revision: number;
+        };
+        /** @description An object as the cluster has it. */
+        ClusterObjectBody: {
+            /** @description Whether it is there. */
+            exists: boolean;
+            /** @description Its kind. */
+            kind: string;
+            /** @description What there is to say about it. */
+            message: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its namespace. */
+            namespace: string;
+        };
+        /** @description What was applied at some moment. */
+        ClusterRevisionBody: {
+            /** @description Who. */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description The kinds of its objects; none when the deployment was taken out. */
+            objects: string[];
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            revision: number;
+        };
+        /** @description What the cluster says about the objects. */
+        ClusterStatusBody: {
+            /** @description In a sentence. */
+            message: string;
+            /** @description Each object. */
+            objects: components["schemas"]["ClusterObjectBody"][];
+            /**
+             * Format: int64
+             * @description Replicas that answer.
+             */
+            ready_replicas: number;
+            /** @description `ready`, `rolling`, `idle`, `degraded` or `missing`. */
+            rollout: unknown;
+            /**
+             * Format: int64
+             * @description Replicas of the newest settings.
+             */
+            updated_replicas: number;
+            /**
+             * Format: int64
+             * @description Replicas that there should be now.
+             */
+            wanted_replicas: number;
+        };
+        /** @description A wish to change the cluster. */
+        ClusterWish: {
+            /** @description Why; kept for ever. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description The revision to go back to; of a rollback only, the one before the newest when absent.
+             */
+            revision?: number | null;
+            /** @description Whether fields that others have set are Gingham's from now on; otherwise they are a conflict. */
+            take_over?: boolean;
         };
         /** @description A column. */
         ColumnBody: {
@@ -1891,6 +2117,17 @@ export interface components {
             runs: number;
             /** @description How many things that went in are the same. */
             same: number;
+        };
+        /** @description An object that is not as it was applied. */
+        DriftBody: {
+            /** @description The fields that differ. */
+            differences: components["schemas"]["DifferenceBody"][];
+            /** @description Its kind. */
+            kind: string;
+            /** @description Whether it is gone as a whole. */
+            missing: boolean;
+            /** @description Its name. */
+            name: string;
         };
         /** @description A step on the way. */
         EdgeBody: {
@@ -2201,6 +2438,13 @@ export interface components {
             edges: components["schemas"]["EdgeBody"][];
             /** @description Each thing once, the asked one first. */
             nodes: components["schemas"]["NodeBody"][];
+        };
+        /** @description Objects as they would be applied. */
+        ManifestsBody: {
+            /** @description The objects, in the order in which they are applied. */
+            items: unknown[];
+            /** @description The same as a YAML stream. */
+            yaml: string;
         };
         /** @description A metric of both; null where it is absent or not a number. */
         MetricPairBody: {
@@ -3766,6 +4010,168 @@ export interface operations {
             };
         };
     };
+    get_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    apply_to_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterWish"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterChangeBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_from_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterWish"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterChangeBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    roll_back_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterWish"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterChangeBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_deployment_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     load_deployment: {
         parameters: {
             query?: never;
@@ -3783,6 +4189,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeploymentBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_manifests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                deployment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManifestsBody"];
                 };
             };
             /** @description a failure */
@@ -4743,6 +5179,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_version_to_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                pointer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
             /** @description a failure */

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every part of the test suite, a line each, nothing left out in silence.
 
+mod clusters;
 mod counts;
 mod engines;
 mod interface;
@@ -49,8 +50,15 @@ const PARTS: &[Part] = &[
         fast: false,
         run: engines::run,
     },
+    Part {
+        name: "clusters",
+        what: "manifests and the Helm chart against the schemas of Kubernetes",
+        fast: false,
+        run: clusters::run,
+    },
     Part { name: "demo", what: "the whole story, `gingham demo --once`", fast: false, run: story::demo },
     Part { name: "archive", what: "the demo's tables read by deltalake", fast: false, run: python::archive },
+    Part { name: "kserve", what: "KServe's own client against the demo", fast: false, run: clusters::kserve },
     Part { name: "ui-walk", what: "a browser walks through the demo", fast: false, run: interface::walk },
 ];
 

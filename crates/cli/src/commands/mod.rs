@@ -2,10 +2,13 @@
 
 mod apply;
 pub(crate) mod archive;
+pub(crate) mod batch;
 pub(crate) mod checks;
+pub(crate) mod cluster;
 mod complete;
 mod data;
 mod dataset_rows;
+pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod export;
 mod feed;
@@ -20,6 +23,7 @@ mod replay;
 pub(crate) mod report;
 mod restore;
 mod run;
+pub(crate) mod serve;
 mod show;
 mod sql;
 mod status;
@@ -48,6 +52,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let client = || Client::new(&server.server, server.token.clone());
     match command {
         Command::Up(up) => return up::up(up).await,
+        Command::Serve(serve) => return serve::serve(&server, serve).await,
+        Command::Doctor(doctor) => return doctor::doctor(&server, &doctor).await,
         Command::Demo(demo) => return story::play(demo).await,
         Command::Worker { work } => return worker::work(work),
         Command::Completions { shell } => complete::completions(shell),
@@ -77,12 +83,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Drift(drift) => return drift::drift(client, &drift, json).await,
         Command::Push(push) => return manage::push(&client()?, &push, json).await,
         Command::Train(train) => return manage::train(&client()?, &train, json).await,
+        Command::Deploy(deploy) if deploy.target == traffic::Destination::Kubernetes => {
+            cluster::deploy(&client()?, &deploy, json).await?;
+        }
+        Command::Manifests(manifests) => cluster::manifests(&manifests, json)?,
         Command::Deploy(deploy) => traffic::deploy(&client()?, &deploy, json).await?,
         Command::Traffic(shares) => traffic::traffic(&client()?, &shares, json).await?,
         Command::Restore(restore) => restore::restore(&client()?, &restore, json).await?,
         Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
         Command::Run(arguments) => return run::run(&server, arguments).await,
         Command::Rerun(arguments) => return run::rerun(&server, &arguments).await,
+        Command::Predict(predict) if predict.batch.runs_here() => {
+            batch::run(&server, &predict, json).await?;
+        }
         Command::Predict(predict) => predict::predict(&client()?, &predict, json).await?,
         Command::Replay(replay) => return replay::replay(&client()?, &replay, json).await,
         Command::Watch(watch) if runs::is_run(&watch.model) => {

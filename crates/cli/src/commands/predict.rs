@@ -14,7 +14,8 @@ const ROWS_PER_REQUEST: usize = 1_000;
 
 /// Asks a deployment and prints its predictions.
 pub(super) async fn predict(client: &Client, arguments: &PredictArguments, json: bool) -> Result<()> {
-    let path = format!("/v2/models/{}/infer", arguments.deployment);
+    let deployment = arguments.deployment.as_deref().unwrap_or_default();
+    let path = format!("/v2/models/{deployment}/infer");
     let mut answers = Vec::new();
     if let Some(row) = &arguments.row {
         answers.push(client.post(&path, &json!({ "inputs": inputs_of_row(row)? })).await?);

@@ -30,7 +30,11 @@ pub(super) async fn show(client: &Client, arguments: &ShowArguments, json: bool)
             lineage(client, &format!("prediction:{name}"), false).await?;
         }
         ShowKind::Pipeline => pipeline(&item),
-        ShowKind::Run | ShowKind::Dataset | ShowKind::Deployment | ShowKind::Job => plain(&item),
+        ShowKind::Deployment => {
+            plain(&item);
+            super::cluster::show(client, name).await?;
+        }
+        ShowKind::Run | ShowKind::Dataset | ShowKind::Job => plain(&item),
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::output::{self, at, text_at};
 /// What `deploy` is told.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeployArguments {
-    /// The version, as `MODEL@NUMBER`, or the name of a deployment with --stop or --start.
+    /// The version, as `MODEL@NUMBER`; the name of a deployment with --stop, --start or --target kubernetes.
     pub(crate) what: String,
     /// The deployment; the one with the model's name when absent.
     #[arg(long)]
@@ -28,12 +28,30 @@ pub(crate) struct DeployArguments {
     /// Put the deployment back into service.
     #[arg(long)]
     pub(crate) start: bool,
+    /// Where: in the server, or in the Kubernetes cluster that the server knows.
+    #[arg(long, value_enum, default_value_t = Destination::Server, conflicts_with_all = ["canary", "shadow", "start"])]
+    pub(crate) target: Destination,
+    /// Make fields Gingham's that somebody else has set in the cluster.
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    /// Apply an earlier revision to the cluster again: the one before the newest, or the one with this number.
+    #[arg(long, value_name = "REVISION", num_args = 0..=1, conflicts_with = "stop")]
+    pub(crate) roll_back: Option<Option<i64>>,
     /// The alias that moves when all requests go to the version.
     #[arg(long, default_value = "champion")]
     pub(crate) alias: String,
     /// Why; kept for ever.
     #[arg(long)]
     pub(crate) reason: String,
+}
+
+/// Where a deployment runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Destination {
+    /// In the server.
+    Server,
+    /// As replicas in a cluster.
+    Kubernetes,
 }
 
 /// What `traffic` is told; without options it shows what holds.

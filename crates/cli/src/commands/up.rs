@@ -34,18 +34,7 @@ const QUIET: &str = "buoyant_kernel=warn,delta_kernel=warn,deltalake_core=warn,d
 
 /// Serves until the process is told to stop.
 pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
-    let filter = EnvFilter::try_new(format!("{},{QUIET}", arguments.log)).map_err(|error| {
-        hinted(format!("`{}` is no log level: {error}", arguments.log), "such as info or debug")
-    })?;
-    let traces = arguments.otlp.as_deref().map(Traces::to).transpose()?;
-    // What libraries tell of their inner life is no part of anybody's trace.
-    let sent = Targets::new().with_target("server", Level::INFO).with_target("serving", Level::INFO);
-    let tracing = traces
-        .as_ref()
-        .map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(sent));
-    let log =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
-    tracing_subscriber::registry().with(log).with(tracing).init();
+    let traces = begin_log(&arguments.log, arguments.otlp.as_deref())?;
     let listener = bind(SocketAddr::new(arguments.host, arguments.port)).await?;
     let data = make_folder(&arguments.data)?;
     let _lock = lock(&data)?;
@@ -53,12 +42,16 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
         folder: data.clone(),
         database: arguments.database,
         artifacts: arguments.artifacts,
-        worker: Worker {
-            program: std::env::current_exe().context("this program does not know where it lies")?,
-            arguments: vec!["worker".to_owned()],
-        },
+        worker: worker()?,
     };
     let platform = Platform::open(options).await.map_err(|error| with_hint(&error))?;
+    if let Some(how) = &arguments.kubernetes {
+        let access = super::cluster::access(how, arguments.kubernetes_context.clone());
+        let cluster = clusters::Cluster::connect(&access).await;
+        platform.use_cluster(
+            cluster.map_err(|error| hinted(error.to_string(), "name a kubeconfig with --kubernetes"))?,
+        );
+    }
     let settings = Settings {
         data_folder: Some(data.display().to_string()),
         static_prefix: arguments.static_prefix,
@@ -96,7 +89,31 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
+/// Begins to log, and to send traces where somebody collects them.
+pub(super) fn begin_log(level: &str, collector: Option<&str>) -> Result<Option<Traces>> {
+    let filter = EnvFilter::try_new(format!("{level},{QUIET}"))
+        .map_err(|error| hinted(format!("`{level}` is no log level: {error}"), "such as info or debug"))?;
+    let traces = collector.map(Traces::to).transpose()?;
+    // What libraries tell of their inner life is no part of anybody's trace.
+    let sent = Targets::new().with_target("server", Level::INFO).with_target("serving", Level::INFO);
+    let tracing = traces
+        .as_ref()
+        .map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(sent));
+    let log =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
+    tracing_subscriber::registry().with(log).with(tracing).init();
+    Ok(traces)
+}
+
+/// How this program starts processes for work that must not endanger it.
+pub(super) fn worker() -> Result<Worker> {
+    Ok(Worker {
+        program: std::env::current_exe().context("this program does not know where it lies")?,
+        arguments: vec!["worker".to_owned()],
+    })
+}
+
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::AddrInUse => "another program listens there; name another port with --port",
@@ -109,7 +126,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-fn make_folder(folder: &Path) -> Result<std::path::PathBuf> {
+pub(super) fn make_folder(folder: &Path) -> Result<std::path::PathBuf> {
     let refused = |error: std::io::Error| {
         hinted(
             format!("the data folder `{}` cannot be used: {error}", folder.display()),
@@ -124,7 +141,7 @@ fn make_folder(folder: &Path) -> Result<std::path::PathBuf> {
 }
 
 /// Keeps every other server out of the folder as long as this one lives.
-fn lock(folder: &Path) -> Result<Flock<File>> {
+pub(super) fn lock(folder: &Path) -> Result<Flock<File>> {
     let file = OpenOptions::new()
         .create(true)
         .append(true)
@@ -154,7 +171,7 @@ fn write_token(folder: &Path, token: &str) -> Result<()> {
 }
 
 /// Ready when Ctrl+C is pressed or the process is told to end.
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;
         return;
@@ -165,7 +182,7 @@ async fn told_to_stop() {
     }
 }
 
-fn with_hint(error: &platform::Error) -> anyhow::Error {
+pub(super) fn with_hint(error: &platform::Error) -> anyhow::Error {
     match error.hint() {
         Some(hint) => hinted(error.to_string(), hint),
         None => anyhow::anyhow!("{error}"),

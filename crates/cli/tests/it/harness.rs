@@ -1,5 +1,6 @@
 //! Running the binary, and a server made of it that stops with its test.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -55,29 +56,51 @@ pub(crate) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/traffic")
 }
 
+/// The example with less history, so that it is quick.
+pub(crate) fn short_example() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = fs::read_to_string(example().join("gingham.yaml")).unwrap();
+    let yaml =
+        yaml.replace("first_until: 2013-10-02", "first_until: 2013-02-01").replace("last: 8w", "last: 4w");
+    fs::write(folder.path().join("gingham.yaml"), yaml).unwrap();
+    for file in ["prepare.sql", "traffic.csv.gz"] {
+        fs::copy(example().join(file), folder.path().join(file)).unwrap();
+    }
+    let path = folder.path().to_owned();
+    (folder, path)
+}
+
 /// A server in a fresh folder; it is told to stop when the test ends.
 pub(crate) struct Server {
     process: Child,
     port: u16,
+    more: Vec<String>,
     pub(crate) data: PathBuf,
     _folder: TempDir,
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A server that is told more than its folder and port.
+    pub(crate) fn start_with(more: &[&str]) -> Self {
+        let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let port = free_port();
-        let process = Self::spawn(&data, port);
-        let mut server = Self { process, port, data, _folder: folder };
+        let process = Self::spawn(&data, port, &more);
+        let mut server = Self { process, port, more, data, _folder: folder };
         server.wait_until_healthy();
         server
     }
 
-    fn spawn(data: &Path, port: u16) -> Child {
+    fn spawn(data: &Path, port: u16, more: &[String]) -> Child {
         gingham()
             .args(["up", "--port", &port.to_string(), "--log", "warn", "--data"])
             .arg(data)
+            .args(more)
             .stdout(Stdio::null())
             .spawn()
             .unwrap()
@@ -94,9 +117,19 @@ impl Server {
 
     /// Kills the server as a power cut would, and starts it again.
     pub(crate) fn crash_and_start_again(&mut self) {
+        self.crash();
+        self.start_again();
+    }
+
+    /// Kills the server as a power cut would.
+    pub(crate) fn crash(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = Self::spawn(&self.data, self.port);
+    }
+
+    /// Starts the server again, in the same folder and on the same port.
+    pub(crate) fn start_again(&mut self) {
+        self.process = Self::spawn(&self.data, self.port, &self.more);
         self.wait_until_healthy();
     }
 

@@ -1,25 +1,8 @@
 //! A short journey on real rows: three months to learn from, five weeks of production.
 
-use std::fs;
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
-use crate::harness::{Server, example};
-
-/// The example with less history, so that it is quick.
-fn short_example() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let yaml = fs::read_to_string(example().join("gingham.yaml")).unwrap();
-    let yaml =
-        yaml.replace("first_until: 2013-10-02", "first_until: 2013-02-01").replace("last: 8w", "last: 4w");
-    fs::write(folder.path().join("gingham.yaml"), yaml).unwrap();
-    for file in ["prepare.sql", "traffic.csv.gz"] {
-        fs::copy(example().join(file), folder.path().join(file)).unwrap();
-    }
-    let path = folder.path().to_owned();
-    (folder, path)
-}
+use crate::harness::{Server, short_example};
 
 fn count(server: &Server, query: &str) -> Value {
     server.json(&["sql", query])["rows"][0][0].clone()

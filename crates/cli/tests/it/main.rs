@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod batch;
 mod checking;
+mod clusters;
+mod doctor;
 mod harness;
 mod journey;
 mod mistakes;
 mod repeatable;
+mod replica;
 mod runs;
 mod starting;
 mod traces;

@@ -2,7 +2,7 @@
 
 mod events;
 mod monitor;
-mod read;
+pub(crate) mod read;
 mod wire;
 
 use archive::Cell;

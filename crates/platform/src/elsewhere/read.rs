@@ -9,7 +9,7 @@ use super::{Sent, cell, unusable};
 use crate::Error;
 
 /// Columns with a meaning of their own; all others are features.
-pub(super) const OWN: [&str; 13] = [
+pub(crate) const OWN: [&str; 13] = [
     "prediction_id",
     "event_time",
     "received_time",
@@ -24,6 +24,11 @@ pub(super) const OWN: [&str; 13] = [
     "entity",
     "weight",
 ];
+
+/// A feature that is called like one of the columns with a meaning is sent as `features.NAME`.
+pub(crate) fn feature_name(column: &str) -> &str {
+    column.strip_prefix("features.").filter(|name| OWN.contains(name)).unwrap_or(column)
+}
 
 /// Rows that were understood.
 pub(super) struct ReadRows {
@@ -62,8 +67,9 @@ pub(super) fn predictions(
         let values = table.column(&column.name)?;
         // A column without any value has no type yet.
         if !values.all_missing() {
-            features.push(Column::new(column.name.clone(), column.kind));
-            inputs.push((column.name.clone(), values));
+            let name = feature_name(&column.name);
+            features.push(Column::new(name, column.kind));
+            inputs.push((name.to_owned(), values));
         }
     }
     let ids = columns.ids()?;

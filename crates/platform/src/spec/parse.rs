@@ -88,7 +88,19 @@ impl Sense<'_> {
     fn check(&self, spec: &Spec) -> Result<(), SpecError> {
         self.names(spec)?;
         self.pipeline(spec)?;
+        self.kubernetes(spec)?;
         self.monitor(spec)
+    }
+
+    fn kubernetes(&self, spec: &Spec) -> Result<(), SpecError> {
+        let Some(target) = crate::cluster_target(spec) else { return Ok(()) };
+        target.kubernetes.check(&target.deployment).map_err(|misfit| {
+            let path = match misfit.path.as_str() {
+                "" => "deployment.name".to_owned(),
+                path => format!("deployment.kubernetes.{path}"),
+            };
+            SpecError { hint: misfit.hint, ..self.wrong(&path, misfit.message) }
+        })
     }
 
     fn wrong(&self, path: &str, message: String) -> SpecError {

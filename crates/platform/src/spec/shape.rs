@@ -138,6 +138,9 @@ pub struct DeploymentSpec {
     /// How requests are shared out among versions; what `gingham traffic` has set stays when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<serving::Traffic>,
+    /// Replicas in a Kubernetes cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Box<clusters::Kubernetes>>,
 }
 
 /// When a model is trained again.

@@ -99,7 +99,7 @@ impl GrpcInferenceService for Service {
 
     async fn server_ready(&self, request: Request<ServerReadyRequest>) -> Answer<ServerReadyResponse> {
         permit(&request, Action::View, ObjectKind::Health, None)?;
-        Ok(Response::new(ServerReadyResponse { ready: !*self.app.stopping().borrow() }))
+        Ok(Response::new(ServerReadyResponse { ready: crate::replicas::is_ready(&self.app) }))
     }
 
     async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Answer<ModelReadyResponse> {

@@ -19,6 +19,7 @@ use super::wire::{Live, ModelReady, Ready, ServerMetadata};
 use crate::app::App;
 use crate::extract::{Body, Json, Path};
 use crate::problem::Problem;
+use crate::replicas;
 use crate::routes::{Routes, Rule, may};
 
 /// The largest request, as it comes and without its compression.
@@ -83,7 +84,7 @@ async fn get_live() -> Json<Live> {
 }
 
 async fn get_server_ready(State(app): State<App>) -> Response {
-    let ready = !*app.stopping().borrow();
+    let ready = replicas::is_ready(&app);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { ready })).into_response()
 }

@@ -13,6 +13,7 @@ import { When } from "~/components/when.tsx";
 import { count, milliseconds, seconds, share } from "~/lib/view-text.ts";
 import { usePart } from "~/lib/view.ts";
 import { callSnippets } from "./call-snippets.ts";
+import { ClusterCard } from "./cluster-card.tsx";
 import { TrafficCard } from "./traffic-card.tsx";
 
 export function DeploymentPage() {
@@ -66,6 +67,7 @@ function Body({ deployment }: { deployment: Deployment }) {
             </div>
           </Card>
           <TrafficCard name={deployment.name} />
+          <ClusterCard name={deployment.name} />
           <Card title="Signature" flush>
             <SignatureTable signature={deployment.signature} />
           </Card>

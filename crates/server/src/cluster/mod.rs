@@ -1,0 +1,6 @@
+//! Deployments in a Kubernetes cluster.
+
+mod routes;
+mod wire;
+
+pub(crate) use routes::routes;
