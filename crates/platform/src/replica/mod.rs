@@ -112,11 +112,15 @@ impl Replica {
     /// Follows the server until `stop` becomes true: versions, aliases, traffic.
     pub async fn follow(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut away = false;
+        // A reason is told once, not at every look.
+        let mut told: BTreeMap<&str, String> = BTreeMap::new();
         while !*stop.borrow() {
             let mut now_away = false;
             for name in &self.deployments {
                 match self.look(name).await {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        told.remove(name.as_str());
+                    }
                     Err(Refusal::Away(why)) => {
                         now_away = true;
                         if !away {
@@ -124,7 +128,10 @@ impl Replica {
                         }
                     }
                     Err(Refusal::Refused(why)) => {
-                        tracing::error!(deployment.name = %name, "`{name}` stays as it is: {why}");
+                        if told.get(name.as_str()) != Some(&why) {
+                            tracing::error!(deployment.name = %name, "`{name}` stays as it is: {why}");
+                            told.insert(name, why);
+                        }
                     }
                 }
             }
