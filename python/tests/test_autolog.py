@@ -166,34 +166,3 @@ def test_statsmodels(diabetes: Any, fresh: Fresh) -> None:
     assert "model_summary.txt" in {item.path for item in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
     loaded = champion(logged_model().model_uri, fresh("ordinary"))
     assert numpy.allclose(loaded.predict(rows), fitted.predict(rows), rtol=1e-12, atol=0)
-
-
-def test_pytorch(diabetes: Any, fresh: Fresh) -> None:
-    torch = pytest.importorskip(
-        "torch",
-        reason="PyTorch is not installed: on Linux, PyPI has it with CUDA only, which is gigabytes; "
-        "PyTorch's own index has the small one for CPUs",
-    )
-    import mlflow.pytorch
-
-    rows = diabetes[0].to_numpy(dtype="float32")
-    outcome = diabetes[1].to_numpy(dtype="float32").reshape(-1, 1) / 100
-    torch.manual_seed(1)
-    torch.set_num_threads(1)
-    network = torch.nn.Sequential(torch.nn.Linear(10, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
-    steps = torch.optim.Adam(network.parameters(), lr=0.05)
-    with mlflow.start_run() as active:
-        for epoch in range(30):
-            steps.zero_grad()
-            loss = torch.nn.functional.mse_loss(network(torch.from_numpy(rows)), torch.from_numpy(outcome))
-            loss.backward()
-            steps.step()
-            mlflow.log_metric("loss", float(loss), step=epoch)
-        signature = mlflow.models.infer_signature(rows, outcome)
-        logged = mlflow.pytorch.log_model(network, name="network", signature=signature)
-    history = mlflow.MlflowClient().get_metric_history(active.info.run_id, "loss")
-    assert len(history) == 30 and history[-1].value < history[0].value
-    loaded = champion(logged.model_uri, fresh("network"))
-    with torch.no_grad():
-        expected = network(torch.from_numpy(rows)).numpy()
-    assert numpy.array_equal(loaded.predict(rows), expected)

@@ -106,10 +106,8 @@ impl Foreign {
     pub async fn has_table(&self, table: &str) -> Result<bool, Error> {
         let sql = match self.pool {
             Pool::Lite(_) => "select 1 as found from sqlite_master where type = 'table' and name = $1",
-            Pool::Postgres(_) => {
-                "select 1 as found from information_schema.tables \
-                 where table_schema = current_schema() and table_name = $1"
-            }
+            // The information schema would hide what this account may not read; reading it then tells why.
+            Pool::Postgres(_) => "select 1 as found where to_regclass($1) is not null",
         };
         Ok(!self.rows(sql, crate::params![table]).await?.is_empty())
     }
@@ -119,8 +117,8 @@ impl Foreign {
         let sql = match self.pool {
             Pool::Lite(_) => "select 1 as found from pragma_table_info($1) where name = $2",
             Pool::Postgres(_) => {
-                "select 1 as found from information_schema.columns \
-                 where table_schema = current_schema() and table_name = $1 and column_name = $2"
+                "select 1 as found from pg_catalog.pg_attribute \
+                 where attrelid = to_regclass($1) and attname = $2 and attnum > 0 and not attisdropped"
             }
         };
         Ok(!self.rows(sql, crate::params![table, column]).await?.is_empty())

@@ -45,6 +45,12 @@ const PARTS: &[Part] = &[
         run: python::mlflow_on_postgres,
     },
     Part {
+        name: "mlflow-whole",
+        what: "imports from MLflow's own server and databases, and PyTorch",
+        fast: false,
+        run: python::whole_mlflow,
+    },
+    Part {
         name: "engines",
         what: "models of other libraries, against those libraries",
         fast: false,

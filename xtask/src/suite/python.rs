@@ -53,7 +53,7 @@ pub fn clients(stage: &mut Stage) -> Result<Outcome> {
     program = program.env("GINGHAM_BINARY", repository::binary()?.to_string_lossy());
     // They have libraries of their own: other parts run them.
     // KServe's client has an environment of its own too.
-    for apart in ["tests/engines", "tests/clusters", "tests/test_oip_kserve.py"] {
+    for apart in ["tests/engines", "tests/clusters", "tests/mlflow_whole", "tests/test_oip_kserve.py"] {
         program = program.arg(format!("--ignore={apart}"));
     }
     for file in ON_THE_DEMO {
@@ -87,6 +87,38 @@ pub fn mlflow_on_postgres(stage: &mut Stage) -> Result<Outcome> {
     let server = Server::start_program(&program, port, &log, Duration::from_millis(20))?;
     let ended =
         pytest(python)?.args(OF_MLFLOW.iter().copied()).env("GINGHAM_URL", server.url()).run_and_keep()?;
+    Ok(Outcome::of_runner(&ended, Counts::read(&ended.output)))
+}
+
+/// What needs the whole of MLflow: imports from its server and its databases, and PyTorch, which its users log.
+pub fn whole_mlflow(stage: &mut Stage) -> Result<Outcome> {
+    let python = match setup::python_of("python/tests/mlflow_whole/requirements.txt") {
+        Ok(python) => python,
+        Err(obstacle) => return Ok(obstacle.into()),
+    };
+    stage.build()?;
+    let folder = stage.folder()?.join("mlflow-whole");
+    std::fs::create_dir_all(&folder)?;
+    let database = match Postgres::start(&folder, Commits::InMemory)? {
+        Ok(database) => database,
+        Err(obstacle) => return Ok(obstacle.into()),
+    };
+    let installed = Program::new(&python)
+        .arg(repository::root()?.join("python/tests/mlflow_whole/cpu_torch.py").to_string_lossy())
+        .deadline(DEADLINE)
+        .run_and_keep()?;
+    if !installed.success {
+        // The test that needs it is then left out, and says so.
+        println!("PyTorch could not be installed: {}", installed.output.trim());
+    }
+    let server = Server::start(&folder.join("data"))?;
+    let ended = pytest(python)?
+        .arg("tests/mlflow_whole")
+        .env("GINGHAM_URL", server.url())
+        .env("GINGHAM_BINARY", repository::binary()?.to_string_lossy())
+        .env("GINGHAM_TEST_POSTGRES", database.url().replace("postgres://", "postgresql://"))
+        .env("OMP_NUM_THREADS", "1")
+        .run_and_keep()?;
     Ok(Outcome::of_runner(&ended, Counts::read(&ended.output)))
 }
 

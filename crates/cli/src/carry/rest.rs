@@ -43,8 +43,8 @@ impl Rest {
     pub(super) async fn open(address: &str, mut credentials: Credentials) -> Result<Self> {
         let mut server = Url::parse(address).with_context(|| format!("`{address}` is not an address"))?;
         if !server.username().is_empty() {
-            credentials.user = Some(server.username().to_owned());
-            credentials.password = server.password().map(str::to_owned);
+            credentials.user = Some(decoded(server.username()));
+            credentials.password = server.password().map(decoded);
         }
         let _ = server.set_username("");
         let _ = server.set_password(None);
@@ -69,7 +69,11 @@ impl Rest {
 
     fn request(&self, method: Method, url: Url) -> RequestBuilder {
         let request = self.http.request(method, url);
+        // In the order of MLflow's own client.
         match &self.credentials {
+            Credentials { user: Some(user), password: Some(password), .. } => {
+                request.basic_auth(user, Some(password))
+            }
             Credentials { token: Some(token), .. } => request.bearer_auth(token),
             Credentials { user: Some(user), password, .. } => request.basic_auth(user, password.as_deref()),
             _ => request,
@@ -334,6 +338,27 @@ impl Rest {
     }
 }
 
+/// A name or password as it was before it was written into an address.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn items(answer: &Value, list: &str) -> Vec<Value> {
     answer.get(list).and_then(Value::as_array).cloned().unwrap_or_default()
 }
@@ -486,5 +511,18 @@ fn version(item: &Value) -> Version {
         created_ms: int(item, "creation_timestamp").unwrap_or(0),
         updated_ms: int(item, "last_updated_timestamp").unwrap_or(0),
         tags: pairs(item, "tags"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded;
+
+    #[test]
+    fn passwords_in_addresses_are_read_as_they_were_meant() {
+        assert_eq!(decoded("p%40ss%2Fw%C3%B6rd"), "p@ss/wörd");
+        assert_eq!(decoded("100%"), "100%");
+        assert_eq!(decoded("%4"), "%4");
+        assert_eq!(decoded("%zz%+1"), "%zz%+1");
     }
 }

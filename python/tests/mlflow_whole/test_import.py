@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
 import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def binary() -> str:
     path = os.environ.get("GINGHAM_BINARY")
     if not path:
-        pytest.skip("GINGHAM_BINARY names no binary; `cargo xtask test clients` builds one")
+        pytest.skip("GINGHAM_BINARY names no binary; `cargo xtask test mlflow-whole` builds one")
     return path
 
 
@@ -181,8 +185,6 @@ def test_a_file_store_comes_over_whole(binary: str, url: str, tmp_path: Path) ->
 def test_a_database_comes_over_whole_and_later_runs_follow(
     binary: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("sqlalchemy")
-    pytest.importorskip("alembic")
     # Without a server MLflow puts files into `mlruns` of the present folder.
     monkeypatch.chdir(tmp_path)
     source = f"sqlite:///{tmp_path}/m.db"
@@ -255,23 +257,217 @@ def test_a_running_server_of_ours_comes_over_by_rest(binary: str, url: str, tmp_
         assert bring(binary, url, address, tmp_path)["runs"] == 0
 
 
-def test_a_running_mlflow_server_comes_over_by_rest(binary: str, url: str, tmp_path: Path) -> None:
-    pytest.importorskip("flask")
-    pytest.importorskip("sqlalchemy")
+@contextmanager
+def mlflow_server(folder: Path, *more: str, **environment: str) -> Iterator[str]:
+    """MLflow's own server on a fresh SQLite database."""
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/m.db", "--artifacts-destination", f"{tmp_path}/files"]
-    before: Optional[str] = os.environ.get("MLFLOW_SERVER_ENABLE_JOB_EXECUTION")
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", *more]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/m.db", "--artifacts-destination", f"{folder}/files"]
+    changed = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **environment}
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
     try:
-        with serving(command, port, "/health", tmp_path / "log") as address:
-            written = Written(client_of(address), tmp_path)
-            told = bring(binary, url, address, tmp_path)
-            assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
-            compare(written, client_of(url))
+        with serving(command, port, "/health", folder / "log") as address:
+            yield address
     finally:
-        if before is None:
-            del os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def test_a_running_mlflow_server_comes_over_by_rest(binary: str, url: str, tmp_path: Path) -> None:
+    with mlflow_server(tmp_path) as address:
+        written = Written(client_of(address), tmp_path)
+        told = bring(binary, url, address, tmp_path)
+        assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
+        compare(written, client_of(url))
+
+
+def refused(binary: str, url: str, source: str, folder: Path, **credentials: str) -> str:
+    """What an import says that is not let in; the password is never part of it."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_TRACKING_")}
+    command = [binary, "--server", url, "import", "mlflow", source, "--report", str(folder / "none.json")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**clean, **credentials})
+    assert ended.returncode == 1, ended.stdout
+    for secret in credentials.values():
+        assert secret not in ended.stdout + ended.stderr
+    return ended.stderr
+
+
+def test_a_server_that_asks_for_a_password_gets_it(
+    binary: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "auth.ini"
+    config.write_text(
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{tmp_path}/auth.db\nadmin_username = admin\n"
+        "admin_password = a p@ss/w:rd%%1\nauthorization_function = mlflow.server.auth:authenticate_request_basic_auth\n",
+    )
+    secrets = {"MLFLOW_AUTH_CONFIG_PATH": str(config), "MLFLOW_FLASK_SERVER_SECRET_KEY": "for this test"}
+    with mlflow_server(tmp_path, "--app-name", "basic-auth", **secrets) as address:
+        said = refused(binary, url, address, tmp_path)
+        assert "401" in said and "MLFLOW_TRACKING_USERNAME" in said
+        wrong = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": "not-this-one"}
+        assert "401" in refused(binary, url, address, tmp_path, **wrong)
+        # In the address MLflow's client takes it too; the variables would be shown to both servers.
+        known = address.replace("://", "://admin:a%20p%40ss%2Fw%3Ard%251@")
+        written = Written(client_of(known), tmp_path)
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a p@ss/w:rd%1")
+        told = bring(binary, url, address, tmp_path)
+        assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
+        monkeypatch.delenv("MLFLOW_TRACKING_USERNAME")
+        monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD")
+        compare(written, client_of(url))
+        again = bring(binary, url, known, tmp_path)
+        assert (again["runs"], again["runs_unchanged"]) == (0, 4)
+        for report in (told, again):
+            assert "ss%2Fw" not in json.dumps(report) and "ss/w" not in json.dumps(report)
+
+
+@contextmanager
+def behind_a_token(address: str, token: str) -> Iterator[str]:
+    """A proxy before a server that lets through who shows the token."""
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            if self.headers.get("Authorization") != f"Bearer {token}":
+                self.answer(401, b'{"error_code": "UNAUTHENTICATED", "message": "who are you?"}')
+                return
+            asked = urllib.request.Request(address + self.path, body or None, method=self.command)
+            asked.add_header("Content-Type", self.headers.get("Content-Type", "application/json"))
+            try:
+                with urllib.request.urlopen(asked, timeout=60) as answer:
+                    self.answer(answer.status, answer.read())
+            except urllib.error.HTTPError as error:
+                self.answer(error.code, error.read())
+
+        do_GET = do_POST
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_server_that_asks_for_a_token_gets_it(
+    binary: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    command = [binary, "up", "--port", str(port), "--data", str(tmp_path / "data"), "--log", "warn"]
+    with serving(command, port, "/health", tmp_path / "log") as address:
+        written = Written(client_of(address), tmp_path)
+        with behind_a_token(address, "let-me-in") as guarded:
+            assert "401" in refused(binary, url, guarded, tmp_path, MLFLOW_TRACKING_TOKEN="not-this-one")
+            monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "let-me-in")
+            told = bring(binary, url, guarded, tmp_path)
+            monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
+        assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
+        compare(written, client_of(url))
+
+
+@pytest.fixture
+def postgres() -> Iterator[tuple[str, str]]:
+    """A fresh database: its address for who owns it, and for a reader whose password PostgreSQL checks."""
+    address = os.environ.get("GINGHAM_TEST_POSTGRES")
+    if not address:
+        pytest.skip("GINGHAM_TEST_POSTGRES names no server; `cargo xtask test mlflow-whole` starts one")
+    psycopg2 = pytest.importorskip("psycopg2")
+    name = f"mlflow_{uuid.uuid4().hex[:8]}"
+    connection = psycopg2.connect(address)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"create database {name}")
+        cursor.execute(f"create role reader_{name} login password 'p@ss/w:rd 1'")
+        # Nobody else's rule is changed: this one stands before all of them.
+        cursor.execute("select current_setting('hba_file')")
+        rules = cursor.fetchone()[0]
+        cursor.execute("select pg_read_file(%s)", (rules,))
+        kept = cursor.fetchone()[0]
+        rule = f"host {name} reader_{name} 127.0.0.1/32 scram-sha-256"
+        # Tabs and backslashes have a meaning where rows are copied to a file; rules have none of them that matters.
+        lines = [rule, *(line.replace("\t", " ") for line in kept.splitlines() if "\\" not in line)]
+        values = ", ".join(["(%s::text)"] * len(lines))
+        cursor.execute(f"copy (values {cursor.mogrify(values, lines).decode()}) to '{rules}'")
+        cursor.execute("select pg_reload_conf()")
+    connection.close()
+    at = urlsplit(address)
+    place = f"{at.hostname}:{at.port}/{name}"
+    # MLflow's clients name the driver; without one SQLAlchemy takes another than this.
+    yield f"postgresql+psycopg2://{at.username}@{place}", f"postgresql://reader_{name}:p%40ss%2Fw%3Ard%201@{place}"
+
+
+def plain(address: str) -> str:
+    """Without the name of the driver."""
+    return address.replace("+psycopg2", "")
+
+
+def test_a_postgresql_database_comes_over_whole_and_later_runs_follow(
+    binary: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: tuple[str, str]
+) -> None:
+    import psycopg2
+
+    monkeypatch.chdir(tmp_path)
+    owned, read_only = postgres
+    written = Written(client_of(owned), tmp_path)
+    said = refused(binary, url, read_only, tmp_path)
+    assert "permission denied" in said, "a reader without rights is told so"
+    with psycopg2.connect(plain(owned)) as connection, connection.cursor() as cursor:
+        reader = urlsplit(read_only).username
+        cursor.execute(f"grant select on all tables in schema public to {reader}")
+    wrong = read_only.replace("ss%2Fw", "xx")
+    said = refused(binary, url, wrong, tmp_path)
+    assert "password authentication failed" in said and "p%40xx" not in said and "p@xx" not in said
+    told = bring(binary, url, read_only, tmp_path)
+    assert (told["runs"], told["left_out"]) == (4, 0), told["not_carried"]
+    assert "w%3Ard" not in json.dumps(told) and "w:rd" not in json.dumps(told)
+    compare(written, client_of(url))
+    number = written.client.get_experiment_by_name(written.experiment).experiment_id
+    late = written.client.create_run(number).info.run_id
+    written.client.log_metric(written.runs[1], "loss", 9.0, step=1000)
+    again = bring(binary, url, owned, tmp_path)
+    assert (again["runs"], again["runs_unchanged"]) == (2, 3)
+    written.runs.append(late)
+    compare(written, client_of(url))
+
+
+def test_an_import_only_reads_the_postgresql_database(
+    binary: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: tuple[str, str]
+) -> None:
+    import psycopg2
+
+    monkeypatch.chdir(tmp_path)
+    owned, _ = postgres
+    empty = refused(binary, url, owned, tmp_path)
+    assert "holds no tables of MLflow" in empty
+    Written(client_of(owned), tmp_path)
+
+    def written_rows() -> Any:
+        with psycopg2.connect(plain(owned)) as connection, connection.cursor() as cursor:
+            cursor.execute("select relname, n_live_tup, n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_tables order by 1")
+            return cursor.fetchall()
+
+    before = written_rows()
+    assert bring(binary, url, owned, tmp_path)["runs"] == 4
+    assert written_rows() == before
 
 
 def test_what_is_no_store_is_said_to_be_none(binary: str, url: str, tmp_path: Path) -> None:
