@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from large_file import stream
 
 Fresh = Callable[[str], str]
 
@@ -30,28 +28,6 @@ def post(url: str, path: str, body: object) -> requests.Response:
 def new_run(url: str) -> str:
     answer = post(url, "runs/create", {"experiment_id": "0", "start_time": 1})
     return str(answer.json()["run"]["info"]["run_id"])
-
-
-def server_process(url: str) -> int | None:
-    """The process that listens there, where this machine can tell."""
-    if not Path("/proc/net/tcp").exists():
-        return None
-    port = f":{urlsplit(url).port:04X}"
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    listening = {row[9] for row in rows if row[1].endswith(port) and row[3] == "0A"}
-    for process in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            links = [os.readlink(f"/proc/{process}/fd/{one}") for one in os.listdir(f"/proc/{process}/fd")]
-        except OSError:
-            continue
-        if any(link == f"socket:[{inode}]" for link in links for inode in listening):
-            return int(process)
-    return None
-
-
-def resident_bytes(process: int) -> int:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 WRITER = """
@@ -145,46 +121,9 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(url: str, chunked:
 
 
 def test_small_requests_are_answered_while_a_large_file_streams_in_constant_memory(url: str) -> None:
-    size = int(os.environ.get("GINGHAM_LARGE_MEGABYTES", "300"))
-    run = new_run(url)
-    address = f"{url}{PROXY}/0/{run}/artifacts/large.bin"
-    block = os.urandom(MEGABYTE)
-    digest = hashlib.sha256()
-
-    def blocks() -> object:
-        for number in range(size):
-            # Each block differs, so that nothing is saved by storing equal ones once.
-            one = number.to_bytes(8, "big") + block[8:]
-            digest.update(one)
-            yield one
-
-    process = server_process(url)
-    before = resident_bytes(process) if process else 0
-    peak, waits = before, []
-    with ThreadPoolExecutor(1) as pool:
-        upload = pool.submit(requests.put, address, data=blocks(), timeout=600)
-        while not upload.done():
-            start = time.monotonic()
-            answer = requests.get(f"{url}{API}/runs/get", params={"run_id": run}, timeout=60)
-            waits.append(time.monotonic() - start)
-            assert answer.status_code == 200
-            peak = max(peak, resident_bytes(process) if process else 0)
-        assert upload.result().status_code == 200
-    back = hashlib.sha256()
-    length = 0
-    with requests.get(address, stream=True, timeout=600) as answer:
-        assert int(answer.headers["Content-Length"]) == size * MEGABYTE
-        for number, one in enumerate(answer.iter_content(MEGABYTE)):
-            back.update(one)
-            length += len(one)
-            if number % 20 == 0:
-                start = time.monotonic()
-                assert requests.get(f"{url}{API}/runs/get", params={"run_id": run}, timeout=60).status_code == 200
-                waits.append(time.monotonic() - start)
-                peak = max(peak, resident_bytes(process) if process else 0)
-    assert length == size * MEGABYTE and back.digest() == digest.digest()
-    waits.sort()
-    assert len(waits) > 5 and waits[len(waits) // 2] < 2.0, f"small requests waited {waits[len(waits) // 2]:.2f} s"
-    grown = (peak - before) / MEGABYTE
-    # A copy of the file in memory would be all of it; buffers are a few pieces.
-    assert grown < max(100, size / 3), f"{grown:.0f} MB more memory for a file of {size} MB"
+    told = stream(url, int(os.environ.get("GINGHAM_LARGE_MEGABYTES", "400")), fresh=True)
+    assert told.small_requests > 20
+    assert told.small_median_s < 0.5, f"small requests waited {told.small_median_s:.2f} s"
+    assert told.small_longest_s < 10, f"a small request waited {told.small_longest_s:.2f} s"
+    # A copy of the file in memory would be all of it; buffers are a few pieces, however large the file is.
+    assert told.grown_mb < 100, f"{told.grown_mb:.0f} MB more memory for a file of {told.megabytes} MB"

@@ -1,6 +1,8 @@
 //! Many runs of many metrics: 75,000 runs of 1,500 metrics of 20 steps is a shape that others have published; here it
-//! is a tenth of the runs unless `GINGHAM_BENCH_RUNS` says otherwise.
+//! is a tenth of the runs unless `GINGHAM_BENCH_RUNS` says otherwise. What was filled is thrown away, unless
+//! `GINGHAM_BENCH_FOLDER` names a folder where it stays and is searched again the next time.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -10,6 +12,7 @@ use super::figure;
 use super::load::{Target, load};
 use crate::bench::Setting;
 use crate::bench::figures::Figure;
+use crate::bench::http::Client;
 use crate::process::Program;
 use crate::server::Server;
 
@@ -17,28 +20,25 @@ const RUNS: usize = 7_500;
 const METRICS: usize = 1_500;
 const STEPS: usize = 20;
 const QUICK_RUNS: usize = 200;
+/// The runs of the shape that others have published.
+const PUBLISHED_RUNS: usize = 75_000;
 
 /// Fills a database through the store itself and searches it.
 pub fn at_scale(setting: &Setting) -> Result<Vec<Figure>> {
     let asked = std::env::var("GINGHAM_BENCH_RUNS").ok().and_then(|runs| runs.parse().ok());
     let runs: usize = asked.unwrap_or(if setting.quick { QUICK_RUNS } else { RUNS });
-    let data = setting.folder.join("scale");
-    std::fs::create_dir_all(&data)?;
+    let data = std::env::var("GINGHAM_BENCH_FOLDER")
+        .map_or_else(|_| setting.folder.join("scale"), PathBuf::from)
+        .join(format!("{runs}-runs"));
     let database = data.join("gingham.db");
-    let start = Instant::now();
-    let mut fill =
-        Program::cargo()?.args(["run", "--quiet", "--package", "experiments", "--example", "fill"]);
-    if !setting.quick {
-        fill = fill.args(["--profile", "release"]);
+    let mut figures = Vec::new();
+    if database.is_file() {
+        println!("searching what was filled before: {}", database.display());
+    } else {
+        figures.extend(filled(setting, &data, &database, runs)?);
     }
-    fill.args(["--".to_owned(), format!("sqlite:{}", database.display())])
-        .args([runs, METRICS, STEPS].map(|size| size.to_string()))
-        .run_or_fail()?;
-    let (seconds, bytes) = (start.elapsed().as_secs(), std::fs::metadata(&database)?.len());
-    println!("{runs} runs of {METRICS} metrics of {STEPS} steps: {seconds} s, {} MB", bytes / 1_000_000);
     let server = Server::start_binary(&setting.binary, &data, Duration::from_millis(1))?;
     let target = Target { port: server.port, process: server.process(), database: None };
-    let mut figures = Vec::new();
     for (what, filter, order, limit) in [
         ("by a metric", "", "metrics.metric_7 DESC", 100),
         (
@@ -49,10 +49,17 @@ pub fn at_scale(setting: &Setting) -> Result<Vec<Figure>> {
         ),
         ("a filter, newest first", "metrics.metric_11 < 0.5", "attributes.start_time DESC", 100),
         ("one run", "metrics.metric_7 > 0.5", "metrics.metric_11 ASC", 1),
+        ("two filters, one run", "metrics.metric_7 > 0.5 and params.model = 'b'", "metrics.metric_7 DESC", 1),
+        ("the best of all points", "min(metrics.metric_7) < 0.01", "attributes.start_time DESC", 1),
+        ("at a step", "metrics.metric_7@10 > 0.5", "metrics.metric_7@10 DESC", 1),
     ] {
         let body =
             json!({"experiment_ids": ["1"], "filter": filter, "order_by": [order], "max_results": limit});
         let body = body.to_string();
+        let mut client = Client::connect(target.port)?;
+        let start = Instant::now();
+        client.post("/api/2.0/mlflow/runs/search", &body)?;
+        let first_ms = start.elapsed().as_secs_f64() * 1_000.0;
         let cost = load(&target, 1, if setting.quick { 5 } else { 40 }, |client, _| {
             let page: Value = serde_json::from_slice(&client.post("/api/2.0/mlflow/runs/search", &body)?)?;
             match page["runs"].as_array().map_or(0, Vec::len) {
@@ -61,7 +68,7 @@ pub fn at_scale(setting: &Setting) -> Result<Vec<Figure>> {
             }
         })?;
         println!(
-            "search of {limit}, {what:<26} p50 {:>8.1} ms  p99 {:>8.1} ms  CPU {:>8.1} ms",
+            "search of {limit}, {what:<26} first {first_ms:>8.1} ms  p50 {:>8.1} ms  p99 {:>8.1} ms  CPU {:>8.1} ms",
             cost.p50_ms, cost.p99_ms, cost.cpu_ms
         );
         let name = format!("scale: search of {limit} among {runs} runs of 1,500 metrics, {what}, p50");
@@ -69,4 +76,33 @@ pub fn at_scale(setting: &Setting) -> Result<Vec<Figure>> {
     }
     println!("memory: {:.1} MB", target.resident_mb()?);
     Ok(figures)
+}
+
+/// Fills a database and tells how long that took and how large it is, here and for the published shape.
+fn filled(setting: &Setting, data: &Path, database: &Path, runs: usize) -> Result<Vec<Figure>> {
+    std::fs::create_dir_all(data)?;
+    let start = Instant::now();
+    let mut fill =
+        Program::cargo()?.args(["run", "--quiet", "--package", "experiments", "--example", "fill"]);
+    if !setting.quick {
+        fill = fill.args(["--profile", "release"]);
+    }
+    fill.args(["--".to_owned(), format!("sqlite:{}", database.display())])
+        .args([runs, METRICS, STEPS].map(|size| size.to_string()))
+        .run_or_fail()?;
+    let (seconds, bytes) = (start.elapsed().as_secs_f64(), std::fs::metadata(database)?.len());
+    let points = runs * METRICS * STEPS;
+    #[expect(clippy::cast_precision_loss, reason = "sizes for people")]
+    let (megabytes, each, factor) =
+        (bytes as f64 / 1e6, bytes as f64 / points as f64, PUBLISHED_RUNS as f64 / runs as f64);
+    println!(
+        "{runs} runs of {METRICS} metrics of {STEPS} steps: {seconds:.0} s, {megabytes:.0} MB, {each:.1} bytes a point; \
+         for {PUBLISHED_RUNS} runs that is {:.0} minutes and {:.1} GB",
+        seconds * factor / 60.0,
+        megabytes * factor / 1_000.0
+    );
+    Ok(vec![
+        figure(format!("scale: {runs} runs of 1,500 metrics, filled in"), seconds, "s", "none stated"),
+        figure(format!("scale: {runs} runs of 1,500 metrics, database"), megabytes, "MB", "none stated"),
+    ])
 }
