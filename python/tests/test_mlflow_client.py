@@ -158,6 +158,23 @@ def test_runs_are_found_by_filters_with_or_and_parentheses(tracking: Any, experi
     assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
 
 
+def test_runs_are_found_by_a_value_at_a_step(tracking: Any, experiment: str) -> None:
+    for number in range(4):
+        with mlflow.start_run(experiment_id=experiment, run_name=f"run {number}"):
+            for step in range(3):
+                mlflow.log_metric("top 5", number * (1 - step), step=step * 10)
+    names = lambda **asked: [run.info.run_name for run in tracking.search_runs([experiment], **asked)]  # noqa: E731
+    found = names(filter_string="metrics.`top 5`@0 >= 1 and metrics.`top 5`@20 > -3", order_by=["metrics.`top 5`@0 DESC"])
+    assert found == ["run 2", "run 1"]
+    first = tracking.search_runs([experiment], order_by=["metrics.`top 5`@20 ASC"], max_results=3)
+    rest = tracking.search_runs([experiment], order_by=["metrics.`top 5`@20 ASC"], max_results=3, page_token=first.token)
+    assert [run.info.run_name for run in [*first, *rest]] == ["run 3", "run 2", "run 1", "run 0"]
+    mlflow.MlflowClient().log_metric(first[0].info.run_id, "top 5", 9.0, step=0)
+    assert names(filter_string="metrics.`top 5`@0 = 9") == ["run 3"], "what came later at the step counts"
+    with pytest.raises(MlflowException, match="a whole number"):
+        names(filter_string="metrics.mae@soon < 3")
+
+
 def test_the_table_of_runs_is_a_data_frame(experiment: str) -> None:
     pytest.importorskip("pandas")
     for depth in range(3):
