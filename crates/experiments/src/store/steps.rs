@@ -14,8 +14,8 @@ use super::search::MetricKeys;
 use crate::Error;
 use crate::points::{Column, Point, unpack_key};
 
-/// Indexed steps of one metric of one experiment, at most.
-const MOST_STEPS: i64 = 50;
+/// Indexed steps of all metrics of one experiment, at most.
+const MOST_STEPS: i64 = 100;
 /// Steps that one search may ask for.
 const MOST_ASKED: usize = 20;
 /// Runs that are read and written at a time while an index is made.
@@ -110,24 +110,25 @@ async fn begin(db: &Db, name: &str, key: i64, step: i64, now: Timestamp) -> Resu
 }
 
 async fn make_room(tx: &mut Tx, name: &str, key: i64, now: Timestamp) -> Result<(), Error> {
-    let count = "select count(*) as count from metric_step_indexes where key = $1";
-    let row = tx.fetch_optional(count, params![key]).await?;
-    if row.map(|row| row.int("count")).transpose()?.unwrap_or(0) <= MOST_STEPS {
+    let all = "select s.key, s.step, s.used_at from metric_step_indexes s join metric_keys k on k.id = s.key \
+               where k.experiment_id = (select o.experiment_id from metric_keys o where o.id = $1) \
+               order by s.used_at, s.key, s.step limit $2";
+    let rows = tx.fetch_all(all, params![key, MOST_STEPS + 1]).await?;
+    if i64::try_from(rows.len()).is_ok_and(|count| count <= MOST_STEPS) {
         return Ok(());
     }
-    let oldest =
-        "select step from metric_step_indexes where key = $1 and used_at < $2 order by used_at, step limit 1";
     let unused = now.as_micros() - KEPT_MICROS;
-    let Some(row) = tx.fetch_optional(oldest, params![key, unused]).await? else {
+    let oldest = rows.first().filter(|row| row.int("used_at").is_ok_and(|used_at| used_at < unused));
+    let Some(oldest) = oldest else {
         return Err(Error::invalid(
             format!("metric `{name}`"),
             format!(
-                "was searched at {MOST_STEPS} steps within the last hour, and no more are indexed at a time; \
-                 ask for one of those again, or later"
+                "cannot be searched at one more step: {MOST_STEPS} steps of metrics of this experiment were asked for \
+                 within the last hour; ask for one of those again, or later"
             ),
         ));
     };
-    let step = row.int("step")?;
+    let (key, step) = (oldest.int("key")?, oldest.int("step")?);
     tx.execute("delete from metric_steps where key = $1 and step = $2", params![key, step]).await?;
     tx.execute("delete from metric_step_indexes where key = $1 and step = $2", params![key, step]).await?;
     Ok(())

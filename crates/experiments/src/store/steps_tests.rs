@@ -99,12 +99,15 @@ async fn steps_are_indexed_within_limits() {
     for db in testing::databases().await {
         begin(&db, "run").await;
         log(&db, "run", 3, 1, 1.0).await;
-        for step in 0..50 {
+        for step in 0..100 {
             let wanted = usize::from(step == 3);
             assert_eq!(found(&db, &format!("metrics.m@{step} = 1"), "run_id").await.unwrap().len(), wanted);
         }
-        let refused = found(&db, "metrics.m@50 = 1", "run_id").await.unwrap_err().to_string();
-        assert!(refused.starts_with("metric `m` was searched at 50 steps"), "{refused}");
+        let refused = found(&db, "metrics.m@100 = 1", "run_id").await.unwrap_err().to_string();
+        assert!(
+            refused.starts_with("metric `m` cannot be searched at one more step: 100 steps"),
+            "{refused}"
+        );
         db.write(|tx| {
             let age = "update metric_step_indexes set used_at = step";
             Box::pin(async move { tx.execute(age, params![]).await.map_err(Error::from) })
@@ -112,9 +115,9 @@ async fn steps_are_indexed_within_limits() {
         .await
         .unwrap();
         assert_eq!(found(&db, "metrics.m@3 = 1", "run_id").await.unwrap(), ["run"]);
-        assert_eq!(found(&db, "metrics.m@50 = 1", "run_id").await.unwrap(), [""; 0]);
+        assert_eq!(found(&db, "metrics.m@100 = 1", "run_id").await.unwrap(), [""; 0]);
         let indexes = "select count(*) as count from metric_step_indexes where step > 0";
-        assert_eq!(count(&db, indexes).await, 50, "the one that was used longest ago made room");
+        assert_eq!(count(&db, indexes).await, 100, "the one that was used longest ago made room");
         let many: Vec<String> = (0..21).map(|step| format!("metrics.m@{step} = 1")).collect();
         assert!(found(&db, &many.join(" or "), "run_id").await.is_err());
     }
