@@ -1,19 +1,10 @@
 //! Where predictions are worse than elsewhere: the parts of a window that are worth a look.
 
 use serde::{Deserialize, Serialize};
-use stats::{Levels, Moments, Ordered, adjusted_p_values, welch};
+use stats::{Part, SliceColumn, SliceLimits, WeakSlice, weak_slices};
 
 use crate::rows::{Column, Rows};
 use crate::words;
-
-/// Parts with fewer labelled rows are not judged.
-const FEWEST: usize = 20;
-/// So much worse than elsewhere matters.
-const WORSE: f64 = 1.25;
-/// Accepted share of false ones among the parts that are named.
-const FALSE_DISCOVERY: f64 = 0.01;
-/// How many values of a column of texts are parts.
-const MOST_VALUES: usize = 20;
 
 /// A part of a window in which predictions are clearly worse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,83 +36,40 @@ pub fn weak_segments(rows: &Rows) -> Vec<WeakSegment> {
         .predictions()
         .iter()
         .zip(rows.labels())
-        .map(|(predicted, label)| Some(((*predicted)? - (*label)?).abs()).filter(|error| error.is_finite()))
+        .map(|(predicted, label)| Some(((*predicted)? - (*label)?).abs()))
         .collect();
-    let whole: f64 = errors.iter().flatten().sum();
-    let mut tried: Vec<(String, String, Vec<f64>, Vec<f64>)> = Vec::new();
-    for (name, column) in rows.columns() {
-        for (part, inside) in parts(column) {
-            let pick = |wanted: bool| -> Vec<f64> {
-                errors
-                    .iter()
-                    .zip(&inside)
-                    .filter(|(_, inside)| **inside == wanted)
-                    .filter_map(|(error, _)| *error)
-                    .collect()
-            };
-            let (own, others) = (pick(true), pick(false));
-            if own.len() >= FEWEST && others.len() >= FEWEST {
-                tried.push((name.clone(), part, own, others));
-            }
-        }
-    }
-    let p_values: Vec<Option<f64>> = tried
+    let columns: Vec<(&str, SliceColumn<'_>)> = rows
+        .columns()
         .iter()
-        .map(|(_, _, own, others)| welch(&Moments::of(own), &Moments::of(others)).map(|test| test.p_value))
-        .collect();
-    let mut weak: Vec<WeakSegment> = tried
-        .into_iter()
-        .zip(adjusted_p_values(&p_values))
-        .filter_map(|((column, part, own, others), p)| {
-            let (mae, elsewhere) = (Moments::of(&own).mean, Moments::of(&others).mean);
-            let adjusted_p_value = p.filter(|p| *p <= FALSE_DISCOVERY)?;
-            (mae >= WORSE * elsewhere).then(|| {
-                let surplus_share = (mae - elsewhere) * own.len() as f64 / whole.max(f64::MIN_POSITIVE);
-                let words = format!(
-                    "where `{column}` is {part} the error is {}, elsewhere {}; that is {} of all error",
-                    words::number(mae),
-                    words::number(elsewhere),
-                    words::percent(surplus_share)
-                );
-                let rows = own.len() as u64;
-                WeakSegment { column, part, rows, mae, elsewhere, surplus_share, adjusted_p_value, words }
-            })
+        .map(|(name, column)| {
+            let column = match column {
+                Column::Numbers(values) => SliceColumn::Numbers(values),
+                Column::Texts(values) => SliceColumn::Texts(values),
+            };
+            (name.as_str(), column)
         })
         .collect();
-    weak.sort_by(|left, right| right.surplus_share.total_cmp(&left.surplus_share));
-    weak
+    weak_slices(&errors, &columns, &SliceLimits::default()).into_iter().map(told).collect()
 }
 
-fn parts(column: &Column) -> Vec<(String, Vec<bool>)> {
-    match column {
-        Column::Numbers(values) => {
-            let cuts = Ordered::of(values.iter().flatten().copied()).cuts(4);
-            let place = |value: Option<f64>| value.map(|value| cuts.partition_point(|cut| *cut < value));
-            (0..=cuts.len())
-                .map(|part| {
-                    let (low, high) = (part.checked_sub(1).and_then(|at| cuts.get(at)), cuts.get(part));
-                    let words = match (low, high) {
-                        (None, Some(high)) => format!("at most {}", words::number(*high)),
-                        (Some(low), Some(high)) => {
-                            format!("{} to {}", words::number(*low), words::number(*high))
-                        }
-                        (Some(low), None) => format!("above {}", words::number(*low)),
-                        (None, None) => "anything".to_owned(),
-                    };
-                    (words, values.iter().map(|value| place(*value) == Some(part)).collect())
-                })
-                .collect()
+fn told(weak: WeakSlice) -> WeakSegment {
+    let WeakSlice { column, part, rows, mean: mae, elsewhere, surplus_share, adjusted_p_value } = weak;
+    let part = match part {
+        Part::Text(text) => format!("`{text}`"),
+        Part::Range { low: None, high: Some(high) } => format!("at most {}", words::number(high)),
+        Part::Range { low: Some(low), high: Some(high) } => {
+            format!("{} to {}", words::number(low), words::number(high))
         }
-        Column::Texts(values) => {
-            let levels: Levels = values.iter().flatten().map(String::as_str).collect();
-            let named = levels.top(MOST_VALUES).into_iter().map(|top| {
-                let inside =
-                    values.iter().map(|value| value.as_deref() == Some(top.value.as_str())).collect();
-                (format!("`{}`", top.value), inside)
-            });
-            named.collect()
-        }
-    }
+        Part::Range { low: Some(low), high: None } => format!("above {}", words::number(low)),
+        Part::Range { low: None, high: None } => "anything".to_owned(),
+    };
+    let words = format!(
+        "where `{column}` is {part} the error is {}, elsewhere {}; that is {} of all error",
+        words::number(mae),
+        words::number(elsewhere),
+        words::percent(surplus_share)
+    );
+    WeakSegment { column, part, rows, mae, elsewhere, surplus_share, adjusted_p_value, words }
 }
 
 #[cfg(test)]

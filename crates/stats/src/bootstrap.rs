@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Random;
+
 /// The difference of two mean errors with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -33,7 +35,7 @@ pub fn paired_bootstrap(errors_a: &[f64], errors_b: &[f64], seed: u64, resamples
     if differences.iter().any(|difference| !difference.is_finite()) {
         return None;
     }
-    let mut random = SplitMix { state: seed };
+    let mut random = Random::new(seed);
     let mut means: Vec<f64> = (0..resamples)
         .map(|_| {
             let sum: f64 = (0..rows).filter_map(|_| differences.get(random.below(rows))).sum();
@@ -51,24 +53,4 @@ pub fn paired_bootstrap(errors_a: &[f64], errors_b: &[f64], seed: u64, resamples
         rows: rows as u64,
         resamples,
     })
-}
-
-/// SplitMix64: a small generator whose stream is fixed for ever, which library generators do not promise.
-struct SplitMix {
-    state: u64,
-}
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A whole number from 0 up to but without `bound`.
-    fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
 }

@@ -17,26 +17,32 @@
 mod base64;
 mod bootstrap;
 mod bound;
+mod classification;
 mod column;
 mod comparison;
 mod discovery;
 mod edges;
 mod error;
 mod estimate;
+mod fairness;
+mod importance;
 mod kolmogorov;
 mod levels;
 mod moments;
 mod ordered;
 mod profile;
+mod random;
 mod regression;
 mod sample;
 mod shares;
 mod sketch;
+mod slices;
 mod tails;
 mod two_samples;
 
 pub use bootstrap::{Interval, paired_bootstrap};
 pub use bound::prediction_bound;
+pub use classification::{CALIBRATION_BINS, average_precision, brier, expected_calibration_error, log_loss};
 pub use column::{
     EXACT_TEXTS, Exactness, NumberColumn, NumberFigures, NumberGathering, SideProfile, TextColumn,
     TextFigures,
@@ -48,12 +54,16 @@ pub use discovery::adjusted_p_values;
 pub use edges::{Bins, COARSE_BINS, Edges, FINE_BINS};
 pub use error::Error;
 pub use estimate::{BinaryMetrics, Calibration, ErrorModel, Explains, binary_metrics, expected_metrics};
+pub use fairness::{Against, Fairness, Group, Pair, Rate, SMALL_GROUP, fairness};
+pub use importance::{PermutationImportance, permutation_importance};
 pub use levels::{EXACT_LEVELS, Levels, TopValue};
 pub use moments::Moments;
 pub use ordered::{EXACT_VALUES, Gathering, Ordered};
 pub use profile::{NumberProfile, Profile, TextProfile, Values};
+pub use random::Random;
 pub use regression::{RegressionMetrics, regression_metrics};
 pub use sample::{KolmogorovSmirnov, Sample};
 pub use shares::{ChiSquare, SHARE_FLOOR, Shares, psi_null_quantile};
 pub use sketch::{DistinctSketch, QuantileSketch};
+pub use slices::{Part, SliceColumn, SliceLimits, WeakSlice, parts, weak_slices};
 pub use two_samples::{OrderTests, Tested, order_tests, proportions, welch};
