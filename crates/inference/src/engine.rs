@@ -5,7 +5,7 @@ use std::fmt;
 use crate::batch::Input;
 use crate::columns::Columns;
 use crate::onnx::converted;
-use crate::{Error, Shape, Tensor, TensorSpec};
+use crate::{Error, Explanation, Shape, Tensor, TensorSpec};
 
 /// What an engine says of itself and of the model that it has loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +141,20 @@ pub trait Engine: fmt::Debug + Send + Sync {
     /// Computes all outputs from all inputs, both in the order of [`About`]. Fails naming the
     /// input that does not fit.
     fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, Error>;
+
+    /// What each input adds to the prediction of each row, for models that are sums of trees; see [`Explanation`].
+    /// `background` are rows like those it learnt from, for files that do not say how many rows came to each node.
+    /// `output` is which of several sums is explained. Fails with [`Error::NotExplainable`] for other models.
+    fn explain(
+        &self,
+        _columns: Vec<Input>,
+        _background: Option<Vec<Input>>,
+        _output: usize,
+    ) -> Result<Explanation, Error> {
+        Err(Error::NotExplainable {
+            reason: format!("a model of `{}` is no sum of trees", self.about().model),
+        })
+    }
 
     /// The same from columns, in the order of [`Engine::columns`].
     fn run_columns(&self, columns: Vec<Input>) -> Result<Vec<Tensor>, Error> {

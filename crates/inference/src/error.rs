@@ -117,6 +117,12 @@ pub enum Error {
         /// Other reasons.
         obstacles: Vec<String>,
     },
+    /// What the inputs add to a prediction cannot be said.
+    #[error("predictions of this model cannot be explained: {reason}")]
+    NotExplainable {
+        /// Why.
+        reason: String,
+    },
     /// A graph that does not hold together.
     #[error("the ONNX model is wrong at {node}: {reason}")]
     BadGraph {
@@ -211,9 +217,10 @@ fn reasons(operators: &[String], obstacles: &[String]) -> String {
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NewerFormat { .. } | Self::OperatorsMissing { .. } | Self::UnknownFormat { .. } => {
-                Kind::Unsupported
-            }
+            Self::NewerFormat { .. }
+            | Self::NotExplainable { .. }
+            | Self::OperatorsMissing { .. }
+            | Self::UnknownFormat { .. } => Kind::Unsupported,
             Self::EngineUnavailable { .. } => Kind::Unavailable,
             Self::EngineTimeout { .. } => Kind::TimedOut,
             Self::EngineFailed { .. } => Kind::Internal,
@@ -240,6 +247,7 @@ impl Failure for Error {
             Self::WrongInputs { .. } => "inputs_mismatch",
             Self::NotFiniteOutput { .. } => "prediction_not_finite",
             Self::OperatorsMissing { .. } => "operators_missing",
+            Self::NotExplainable { .. } => "not_explainable",
             Self::BadGraph { .. } => "model_graph_invalid",
             Self::BadModel { .. } => "model_unreadable",
             Self::NotComputed { .. } => "inputs_not_computable",
@@ -265,6 +273,9 @@ impl Failure for Error {
                 "ONNX Runtime can run it when its library is at hand: `pip install onnxruntime`, and name its libonnxruntime.so in ORT_DYLIB_PATH"
                     .to_owned(),
             ),
+            Self::NotExplainable { .. } => {
+                Some("`gingham explain --version MODEL@NUMBER` says what any model leans on as a whole".to_owned())
+            }
             Self::EngineUnavailable { hint, .. } => Some(hint.clone()),
             Self::NotAlike { .. } => Some(
                 "the engine computes something else than when the version was made; nothing was deployed"

@@ -19,6 +19,7 @@ mod columns;
 mod engine;
 mod error;
 mod eval;
+mod explain;
 mod forest;
 mod model_file;
 mod native;
@@ -35,6 +36,7 @@ pub use batch::{Batch, Input, Value};
 pub use columns::{ColumnField, Columns};
 pub use engine::{About, Engine};
 pub use error::Error;
+pub use explain::{ADDITIVE_WITHIN, Explanation};
 pub use model_file::{
     Body, FORMAT, Fallback, Importance, LIMITS, Limits, ModelFile, SeasonalMean, Term, Trained, Tree,
     round_short,

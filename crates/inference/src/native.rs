@@ -4,7 +4,7 @@ use crate::batch::Input;
 use crate::boosters::{LightGbm, XgBoost};
 use crate::columns::Columns;
 use crate::engine::{About, Engine};
-use crate::{Data, ElementType, Error, OnnxModel, OpenOptions, Tensor, TensorSpec};
+use crate::{Data, ElementType, Error, Explanation, OnnxModel, OpenOptions, Tensor, TensorSpec};
 
 /// An ONNX graph.
 #[derive(Debug)]
@@ -137,6 +137,15 @@ impl Boosted {
         Self { booster, columns, about, matrix, features }
     }
 
+    /// Columns as rows of numbers, as the trees take them.
+    fn numbers(&self, columns: Vec<Input>) -> Result<Vec<f64>, Error> {
+        let inputs = self.about.fit(self.columns.tensors(columns)?)?;
+        Ok(match (self.matrix, inputs.first()) {
+            (true, Some(matrix)) => matrix.to_numbers(),
+            _ => self.rows(&inputs),
+        })
+    }
+
     /// The columns as rows of numbers; words become their places among the known ones.
     fn rows(&self, columns: &[Tensor]) -> Vec<f64> {
         let rows = columns.first().map_or(0, |column| column.data().len());
@@ -173,6 +182,21 @@ impl Engine for Boosted {
 
     fn run_columns(&self, columns: Vec<Input>) -> Result<Vec<Tensor>, Error> {
         self.run(self.columns.tensors(columns)?)
+    }
+
+    fn explain(
+        &self,
+        columns: Vec<Input>,
+        background: Option<Vec<Input>>,
+        output: usize,
+    ) -> Result<Explanation, Error> {
+        let rows = self.numbers(columns)?;
+        let background = background.map(|columns| self.numbers(columns)).transpose()?;
+        let last = |groups: usize| output.min(groups.saturating_sub(1));
+        match &self.booster {
+            Booster::XgBoost(model) => model.explain(&rows, background.as_deref(), last(model.groups())),
+            Booster::LightGbm(model) => model.explain(&rows, background.as_deref(), last(model.groups())),
+        }
     }
 
     fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, Error> {

@@ -6,7 +6,7 @@ use crate::batch::{Batch, Input, Value};
 use crate::columns::Columns;
 use crate::engine::{About, Engine};
 use crate::eval::{Compiled, Encoder};
-use crate::{Data, ElementType, Error, FeatureKind, ModelFile, Signature, Tensor, TensorSpec};
+use crate::{Data, ElementType, Error, Explanation, FeatureKind, ModelFile, Signature, Tensor, TensorSpec};
 
 /// How many rows are encoded at a time: few enough to stay in the cache.
 const BLOCK_ROWS: usize = 256;
@@ -22,7 +22,8 @@ pub fn engine_of(file: &ModelFile) -> Result<Arc<TrainedModel>, Error> {
     file.signature.check()?;
     let encoder = Encoder::new(&file.signature, &file.vocabularies)?;
     let body = Compiled::new(file, &encoder)?;
-    let (about, columns) = told(&file.signature, body.name());
+    let (mut about, columns) = told(&file.signature, body.name());
+    about.bytes = body.bytes() as u64;
     Ok(Arc::new(TrainedModel { signature: file.signature.clone(), encoder, body, about, columns }))
 }
 
@@ -98,6 +99,15 @@ impl TrainedModel {
         self.body.name()
     }
 
+    /// Rows of numbers as the evaluator takes them.
+    fn encoded(&self, columns: Vec<Input>) -> Result<Vec<f64>, Error> {
+        let names = self.signature.inputs.iter().map(|field| field.name.clone());
+        let batch = Batch::from_columns(&self.signature, names.zip(columns).collect())?;
+        let mut block = Vec::new();
+        self.encoder.encode_block(&self.signature, &batch, 0, batch.rows(), &mut block)?;
+        Ok(block)
+    }
+
     fn predict_columns(&self, columns: Vec<Input>) -> Result<Vec<Tensor>, Error> {
         let names = self.signature.inputs.iter().map(|field| field.name.clone());
         let batch = Batch::from_columns(&self.signature, names.zip(columns).collect())?;
@@ -116,6 +126,17 @@ impl Engine for TrainedModel {
 
     fn run_columns(&self, columns: Vec<Input>) -> Result<Vec<Tensor>, Error> {
         self.predict_columns(columns)
+    }
+
+    fn explain(
+        &self,
+        columns: Vec<Input>,
+        background: Option<Vec<Input>>,
+        _output: usize,
+    ) -> Result<Explanation, Error> {
+        let rows = self.encoded(columns)?;
+        let background = background.map(|columns| self.encoded(columns)).transpose()?;
+        self.body.explain(&rows, background.as_deref(), self.signature.inputs.len())
     }
 
     /// An empty text is a missing one.

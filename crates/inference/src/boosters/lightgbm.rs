@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::bad;
 use super::objective::{Classes, Link, label_and_probabilities, output_specs};
+use crate::explain::shap;
 use crate::forest::{Builder, Draft, Forest, Gather, Question};
-use crate::{Data, ElementType, Error, LIMITS, Tensor, TensorSpec};
+use crate::{Data, ElementType, Error, Explanation, LIMITS, Tensor, TensorSpec};
 
 const LIBRARY: &str = "LightGBM";
 
@@ -61,8 +62,16 @@ impl LightGbm {
         let mut count = 0usize;
         for part in parts {
             let place = format!("Tree={count}");
-            let drafts = drafts(&lines(part), count % groups, &place)?;
+            let lines = lines(part);
+            let drafts = drafts(&lines, count % groups, &place)?;
             builder.add(&drafts, 0, &place)?;
+            let mut covers: Vec<f32> = numbers(&lines, "internal_count", &place)?;
+            covers.extend(numbers::<f32>(&lines, "leaf_count", &place)?);
+            if covers.len() == drafts.len() {
+                builder.cover(&covers);
+            } else if drafts.len() == 1 {
+                builder.cover(&[1.0]);
+            }
             count += 1;
         }
         if count == 0 {
@@ -92,6 +101,22 @@ impl LightGbm {
     /// Whether it tells classes apart.
     pub(crate) fn is_classifier(&self) -> bool {
         self.classes != Classes::None
+    }
+
+    /// What the inputs add to one of the sums, before the link.
+    pub(crate) fn explain(
+        &self,
+        rows: &[f64],
+        background: Option<&[f64]>,
+        group: usize,
+    ) -> Result<Explanation, Error> {
+        let says_yes = |place: usize, row: &[f64]| self.forest.goes_yes(place, row);
+        shap(self.forest.flat(group, self.factor), &says_yes, rows, background, self.features, 0.0)
+    }
+
+    /// How many sums there are.
+    pub(crate) const fn groups(&self) -> usize {
+        self.groups
     }
 
     /// Answers rows of as many numbers as there are features, where NaN is missing.

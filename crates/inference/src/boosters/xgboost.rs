@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::objective::{Classes, Link, label_and_probabilities, output_specs};
 use super::{bad, ubj};
+use crate::explain::shap;
 use crate::forest::{Builder, Draft, Forest, Gather, Question};
-use crate::{Data, ElementType, Error, LIMITS, Tensor, TensorSpec};
+use crate::{Data, ElementType, Error, Explanation, LIMITS, Tensor, TensorSpec};
 
 const LIBRARY: &str = "XGBoost";
 
@@ -78,6 +79,8 @@ struct Tree {
     split_conditions: Vec<f32>,
     #[serde(deserialize_with = "flags")]
     default_left: Vec<bool>,
+    #[serde(default, deserialize_with = "singles")]
+    sum_hessian: Vec<f32>,
     #[serde(default)]
     split_type: Vec<i64>,
     #[serde(default)]
@@ -219,6 +222,26 @@ impl XgBoost {
         self.classes != Classes::None
     }
 
+    /// What the inputs add to one of the sums, before the link.
+    pub(crate) fn explain(
+        &self,
+        rows: &[f64],
+        background: Option<&[f64]>,
+        group: usize,
+    ) -> Result<Explanation, Error> {
+        let Body::Forest(forest) = &self.body else {
+            return Err(Error::NotExplainable { reason: "a linear booster is no sum of trees".to_owned() });
+        };
+        let offset = self.base.get(group).copied().map_or(0.0, f64::from);
+        let says_yes = |place: usize, row: &[f64]| forest.goes_yes(place, row);
+        shap(forest.flat(group, 1.0), &says_yes, rows, background, self.features, offset)
+    }
+
+    /// How many sums there are.
+    pub(crate) const fn groups(&self) -> usize {
+        self.groups
+    }
+
     /// Answers rows of as many numbers as there are features, where NaN is missing.
     pub(crate) fn run(&self, rows: &[f32]) -> Vec<Tensor> {
         let count = rows.len() / self.features.max(1);
@@ -328,6 +351,9 @@ fn body_of(booster: Booster, features: usize, groups: usize) -> Result<Body, Err
                 let weight = booster.weight_drop.get(index).copied().unwrap_or(1.0);
                 let group = usize::try_from(*group).unwrap_or(usize::MAX);
                 builder.add(&drafts(tree, group, weight, &place)?, 0, &place)?;
+                if tree.sum_hessian.len() == tree.left_children.len() {
+                    builder.cover(&tree.sum_hessian);
+                }
             }
             Ok(Body::Forest(builder.finish()?))
         }

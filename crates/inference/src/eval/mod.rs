@@ -7,7 +7,7 @@ mod trees;
 
 pub(crate) use encoder::Encoder;
 
-use crate::{Body, Error, ModelFile};
+use crate::{Body, Error, Explanation, ModelFile};
 
 /// A checked body. Rows are numbers by now: words are codes, what is missing is NaN.
 #[derive(Debug)]
@@ -39,6 +39,29 @@ impl Compiled {
             Self::SeasonalNaive(_) => "seasonal_naive",
             Self::Linear(_) => "linear",
             Self::Trees(_) => "trees",
+        }
+    }
+
+    /// What it keeps in memory; nothing where that is not worth counting.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Trees(model) => model.bytes(),
+            _ => 0,
+        }
+    }
+
+    /// What the inputs add to the predictions of rows of `width` numbers.
+    pub(crate) fn explain(
+        &self,
+        rows: &[f64],
+        background: Option<&[f64]>,
+        width: usize,
+    ) -> Result<Explanation, Error> {
+        match self {
+            Self::Trees(model) => model.explain(rows, background, width),
+            other => Err(Error::NotExplainable {
+                reason: format!("a model of the kind `{}` is no sum of trees", other.name()),
+            }),
         }
     }
 

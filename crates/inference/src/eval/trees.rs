@@ -1,7 +1,8 @@
 //! Sums of trees, laid out flat: sixteen bytes a node, siblings side by side.
 
 use super::{Encoder, damaged, finite};
-use crate::{Error, LIMITS, Signature, Tree};
+use crate::explain::{Flat, FlatNode, shap};
+use crate::{Error, Explanation, LIMITS, Signature, Tree};
 
 /// Marks of a node, in the high bits of its tag; the low bits are the input.
 const LEAF: u32 = 1 << 31;
@@ -172,6 +173,56 @@ impl Trees {
             }
         }
         Ok(())
+    }
+
+    /// What it keeps in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.nodes.len() * size_of::<Node>() + self.sets.len() * 8 + self.roots.len() * 4
+    }
+
+    /// What the inputs add; `background` says how often rows go each way.
+    pub(super) fn explain(
+        &self,
+        rows: &[f64],
+        background: Option<&[f64]>,
+        width: usize,
+    ) -> Result<Explanation, Error> {
+        let says_yes = |place: usize, row: &[f64]| self.goes_left(place, row);
+        let trees = self.roots.iter().map(|root| self.flat(*root)).collect();
+        shap(trees, &says_yes, rows, background, width, self.base)
+    }
+
+    /// A tree as explanations take it.
+    fn flat(&self, root: u32) -> Flat {
+        let mut flat: Flat = Vec::new();
+        let mut queue = std::collections::VecDeque::from([root]);
+        let mut given = 1;
+        while let Some(place) = queue.pop_front() {
+            let Some(node) = self.nodes.get(place as usize) else { continue };
+            let leaf = node.tag & LEAF != 0;
+            flat.push(FlatNode {
+                feature: if leaf { usize::MAX } else { (node.tag & INPUT) as usize },
+                yes: given,
+                no: given + 1,
+                value: if leaf { f64::from_bits(node.split) } else { 0.0 },
+                cover: f64::NAN,
+                place: place as usize,
+            });
+            if !leaf {
+                queue.extend([node.left, node.left + 1]);
+                given += 2;
+            }
+        }
+        flat
+    }
+
+    fn goes_left(&self, place: usize, row: &[f64]) -> bool {
+        let Some(node) = self.nodes.get(place) else { return false };
+        let value = row.get((node.tag & INPUT) as usize).copied().unwrap_or(f64::NAN);
+        if node.tag & CATEGORY != 0 {
+            return self.category_goes_left(node, value);
+        }
+        value <= f64::from_bits(node.split) || (value.is_nan() && node.tag & MISSING_LEFT != 0)
     }
 
     pub(super) fn row(&self, row: &[f64]) -> f64 {

@@ -42,6 +42,8 @@ pub(crate) enum Draft<T> {
 #[derive(Debug)]
 pub(crate) struct Builder<T> {
     forest: Forest<T>,
+    /// Of the tree that was added last: where each of its nodes lies now, and which it was.
+    placed: Vec<(usize, usize)>,
 }
 
 impl<T: Real> Builder<T> {
@@ -62,13 +64,15 @@ impl<T: Real> Builder<T> {
             sets: Vec::new(),
             leaves: Vec::new(),
             weights: Vec::new(),
+            covers: Vec::new(),
         };
-        Ok(Self { forest })
+        Ok(Self { forest, placed: Vec::new() })
     }
 
     /// Adds a tree. Every node but the root must have exactly one parent, so that every walk ends.
     pub(crate) fn add(&mut self, drafts: &[Draft<T>], root: usize, place: &str) -> Result<(), Error> {
-        let forest = &mut self.forest;
+        self.placed.clear();
+        let (forest, placed) = (&mut self.forest, &mut self.placed);
         if forest.trees.len() >= LIMITS.trees {
             return Err(Error::TooLarge { what: "trees", found: forest.trees.len() + 1, most: LIMITS.trees });
         }
@@ -161,10 +165,21 @@ impl<T: Real> Builder<T> {
             };
             if let Some(slot) = forest.nodes.get_mut(here) {
                 *slot = node;
+                placed.push((here, index));
             }
         }
         forest.trees.push(Tree { root: start, depth: deepest, target: target.map(|target| target as u32) });
         Ok(())
+    }
+
+    /// Says how many rows came to each node, as it was read, of the tree that was added last.
+    pub(crate) fn cover(&mut self, covers: &[f32]) {
+        self.forest.covers.resize(self.forest.nodes.len(), f32::NAN);
+        for (here, index) in &self.placed {
+            if let (Some(slot), Some(cover)) = (self.forest.covers.get_mut(*here), covers.get(*index)) {
+                *slot = *cover;
+            }
+        }
     }
 
     /// The whole, unless it is too large in sum.

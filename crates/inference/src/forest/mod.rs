@@ -9,6 +9,8 @@
 mod build;
 mod walk;
 
+use crate::explain::{Flat, FlatNode};
+
 pub(crate) use build::{Builder, Draft, Question};
 
 /// The numbers that thresholds are made of.
@@ -185,6 +187,8 @@ pub(crate) struct Forest<T> {
     /// Per leaf with a list: where its weights begin and end.
     leaves: Vec<(u32, u32)>,
     weights: Vec<(u32, T)>,
+    /// How many rows came to each node when it was trained, as the file says; empty when it does not.
+    covers: Vec<f32>,
 }
 
 impl<T: Real> Forest<T> {
@@ -204,5 +208,43 @@ impl<T: Real> Forest<T> {
             + self.weights.len() * size_of::<(u32, T)>()
             + self.leaves.len() * 8
             + self.sets.len() * 8
+            + self.covers.len() * 4
+    }
+
+    /// The trees that add to a target, as explanations take them; leaf values are multiplied by `factor`.
+    pub(crate) fn flat(&self, target: usize, factor: f64) -> Vec<Flat> {
+        let adds = |tree: &&Tree| tree.target.is_none_or(|own| own as usize == target);
+        self.trees.iter().filter(adds).map(|tree| self.flat_tree(tree, target, factor)).collect()
+    }
+
+    fn flat_tree(&self, tree: &Tree, target: usize, factor: f64) -> Flat {
+        let value = |node: &Node<T>| {
+            if tree.target.is_some() {
+                return node.split.wide();
+            }
+            let (from, to) = self.leaves.get(node.split.index()).copied().unwrap_or_default();
+            let own = self.weights.get(from as usize..to as usize).unwrap_or_default();
+            own.iter().filter(|(of, _)| *of as usize == target).map(|(_, weight)| weight.wide()).sum()
+        };
+        let mut flat: Flat = Vec::new();
+        let mut queue = std::collections::VecDeque::from([tree.root]);
+        let mut given = 1;
+        while let Some(place) = queue.pop_front() {
+            let Some(node) = self.nodes.get(place as usize) else { continue };
+            let leaf = node.asks & LEAF != 0;
+            flat.push(FlatNode {
+                feature: if leaf { usize::MAX } else { (node.asks & FEATURE) as usize },
+                yes: given,
+                no: given + 1,
+                value: if leaf { value(node) * factor } else { 0.0 },
+                cover: self.covers.get(place as usize).map_or(f64::NAN, |cover| f64::from(*cover)),
+                place: place as usize,
+            });
+            if !leaf {
+                queue.extend([node.child, node.child + 1]);
+                given += 2;
+            }
+        }
+        flat
     }
 }

@@ -110,6 +110,16 @@ impl<T: Real> Forest<T> {
         at
     }
 
+    /// Whether a row goes to the first child of the node at a place.
+    pub(crate) fn goes_yes(&self, place: usize, row: &[f64]) -> bool {
+        let Some(node) = self.nodes.get(place) else { return false };
+        let value = T::of(row.get((node.asks & FEATURE) as usize).copied().unwrap_or(f64::NAN));
+        if node.asks & SPECIAL != 0 {
+            return self.says_yes(node, value);
+        }
+        value <= node.split || (value.is_nan() && node.asks & MISSING_YES != 0)
+    }
+
     fn says_yes(&self, node: &Node<T>, value: T) -> bool {
         let missing = node.asks & MISSING_YES != 0;
         match self.specials.get(node.split.index()) {
