@@ -356,12 +356,20 @@ fn out_of_order(check: &Check) -> String {
     format!("{} {sign} \"gingham_previous\"", name(column))
 }
 
-/// The query for the first failing rows, all columns; nothing for checks of the whole table.
-pub(crate) fn sample(check: &Check, schema: &Schema, now: Timestamp, rows: usize) -> Option<String> {
+/// The query for the first failing rows, all columns; nothing for checks of the whole table. Rows that are read in
+/// their order need not be put into it: the reading stops at the last that is wanted.
+pub(crate) fn sample(
+    check: &Check,
+    schema: &Schema,
+    now: Timestamp,
+    rows: usize,
+    in_order: bool,
+) -> Option<String> {
     let columns =
         std::iter::once(ROW.to_owned()).chain(schema.names().map(name)).collect::<Vec<_>>().join(", ");
     let end = format!("order by {ROW} limit {rows}");
     if let Some(row) = row(check, schema, now) {
+        let end = if in_order { format!("limit {rows}") } else { end };
         return Some(format!(
             "select {columns} from input where {} and not ({}) {end}",
             row.in_question, row.holds

@@ -11,6 +11,9 @@ pub enum Error {
     /// The table could not be read.
     #[error(transparent)]
     Table(#[from] tables::Error),
+    /// Rows could not be compared with those of another time.
+    #[error("{0}")]
+    Drift(String),
     /// No verdict has that id.
     #[error("there is no verdict `{id}`")]
     VerdictNotFound {
@@ -31,7 +34,7 @@ impl Failure for Error {
             Self::Database(error) => error.kind(),
             Self::Table(error) => error.kind(),
             Self::VerdictNotFound { .. } => Kind::NotFound,
-            Self::BadCursor { .. } => Kind::Invalid,
+            Self::BadCursor { .. } | Self::Drift(_) => Kind::Invalid,
         }
     }
 
@@ -41,6 +44,7 @@ impl Failure for Error {
             Self::Table(error) => error.code(),
             Self::VerdictNotFound { .. } => "verdict_not_found",
             Self::BadCursor { .. } => "invalid_cursor",
+            Self::Drift(_) => "rows_unknown",
         }
     }
 

@@ -1,5 +1,7 @@
 //! Runs checks on a table and says how each came out.
 
+use std::sync::Arc;
+
 use base::Timestamp;
 use serde_json::{Map, Value};
 use tables::{Query, QueryLimits, Schema, Table};
@@ -7,13 +9,13 @@ use tables::{Query, QueryLimits, Schema, Table};
 use crate::check::{Check, CheckKind, Measure};
 use crate::compile::{self, ROW, Shared};
 use crate::verdict::{CheckResult, Outcome, SampleRow, Verdict};
-use crate::{Error, Misfit, Result, Rows, Severity, fit, shape, words};
+use crate::{Drifts, Error, Misfit, Result, Rows, Severity, fit, shape, words};
 
 /// The most failing rows that are kept with a result.
 const SAMPLE_ROWS: usize = 5;
 
 /// Under what circumstances checks are evaluated.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Circumstances {
     /// The present, from which ages are counted.
     pub now: Timestamp,
@@ -25,13 +27,15 @@ pub struct Circumstances {
     pub others: Vec<(String, Rows)>,
     /// How much each scan may take; the usual limits of queries when absent.
     pub limits: Option<QueryLimits>,
+    /// Who compares the rows with those of other times; without it checks of drift cannot be evaluated.
+    pub drifts: Option<Arc<dyn Drifts>>,
 }
 
 impl Circumstances {
     /// Ages counted from `now`, rows told by the first column of times.
     #[must_use]
     pub const fn at(now: Timestamp) -> Self {
-        Self { now, time_column: None, history: Vec::new(), others: Vec::new(), limits: None }
+        Self { now, time_column: None, history: Vec::new(), others: Vec::new(), limits: None, drifts: None }
     }
 }
 
@@ -88,6 +92,8 @@ struct Figures {
 /// A table made ready for scans.
 struct Bench<'a> {
     rows: u64,
+    /// Whether scans meet the rows in their order.
+    in_order: bool,
     query: Query,
     schema: &'a Schema,
     circumstances: &'a Circumstances,
@@ -108,6 +114,8 @@ impl<'a> Bench<'a> {
         }
         Ok(Self {
             rows: table.row_count(),
+            // A file is read by one thread, one row group after another.
+            in_order: matches!(table, Rows::Parquet { .. }),
             query,
             schema,
             circumstances,
@@ -357,6 +365,14 @@ impl<'a> Bench<'a> {
             return Ok(self.either(check, rows, holds, observed, message));
         }
         match &check.kind {
+            CheckKind::Drift { against, columns, at_most, bounds } => {
+                let Some(drifts) = &self.circumstances.drifts else {
+                    return Err(Error::Drift("there is nothing here to compare rows with".to_owned()));
+                };
+                let found = drifts.compare(against, columns, bounds).map_err(Error::Drift)?;
+                let (holds, observed, message) = found.told(*at_most).map_err(Error::Drift)?;
+                Ok(self.either(check, rows, holds, observed, message))
+            }
             CheckKind::Sql { query } => {
                 let found = self.run(query).await?;
                 let failing = found.row_count() as u64;
@@ -381,7 +397,9 @@ impl<'a> Bench<'a> {
     }
 
     async fn sample(&self, check: &Check) -> Result<Vec<SampleRow>> {
-        let Some(sql) = compile::sample(check, self.schema, self.circumstances.now, SAMPLE_ROWS) else {
+        let Some(sql) =
+            compile::sample(check, self.schema, self.circumstances.now, SAMPLE_ROWS, self.in_order)
+        else {
             return Ok(Vec::new());
         };
         self.samples(&sql).await

@@ -154,6 +154,11 @@ impl From<Rule> for WrittenRule {
 }
 
 impl Rule {
+    /// A value of the rule's metric turned so that less is better.
+    pub(crate) fn badness(&self, value: f64) -> f64 {
+        badness(self, Some(value))
+    }
+
     /// The rule in words, such as `beats the champion on mae by 5 % (recent)`.
     #[must_use]
     pub fn in_words(&self) -> String {
@@ -201,6 +206,17 @@ const METRICS: [(&str, Better); 16] = [
     ("roc_auc", Better::Higher),
     ("average_precision", Better::Higher),
 ];
+
+/// The names of all metrics that a rule can be about.
+pub(crate) const METRIC_NAMES: [&str; 16] = {
+    let mut names = [""; 16];
+    let mut place = 0;
+    while place < METRICS.len() {
+        names[place] = METRICS[place].0;
+        place += 1;
+    }
+    names
+};
 
 fn direction(metric: &str) -> Option<Better> {
     METRICS.iter().find(|(name, _)| *name == metric).map(|(_, better)| *better)

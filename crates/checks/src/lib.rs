@@ -11,6 +11,8 @@
 //! | [`draft()`] | a minimal suite from what is there, with its false alarms measured |
 //! | [`import`] | suites of Great Expectations, schemas of Pandera |
 //! | [`report`] | results as JUnit, SARIF, Markdown, HTML |
+//! | [`model`] | checks of a model version, with the same results |
+//! | [`Drifts`] | what a check of drift asks of whoever compares |
 //! | [`gate`] | rules for a model version: against a number, the baselines or the champion |
 //! | [`store`] | verdicts in the database, by what they are about |
 //!
@@ -25,11 +27,14 @@
 mod check;
 mod compile;
 mod draft;
+mod drift;
 mod error;
 mod evaluate;
 mod fit;
 pub mod gate;
 pub mod import;
+mod kinds;
+pub mod model;
 pub mod report;
 mod rows;
 mod shape;
@@ -41,6 +46,7 @@ mod written;
 
 pub use check::{Bounds, Change, Check, CheckKind, Form, Measure, Operator, Order, Scalar, Severity};
 pub use draft::{Draft, Drafted, draft};
+pub use drift::{DriftBounds, DriftFound, Drifts};
 pub use error::Error;
 pub use evaluate::{Circumstances, evaluate, evaluate_rows};
 pub use fit::{Misfit, fault, misfits, misfits_among};

@@ -107,6 +107,9 @@ pub(crate) fn expected(check: &Check) -> String {
         CheckKind::References { source, .. } => format!("every key in `{source}`"),
         CheckKind::RowsAsIn { source, bounds } => format!("{bounds} times the rows of `{source}`"),
         CheckKind::Volume { bounds } => format!("{bounds} times the usual rows"),
+        CheckKind::Drift { against, at_most, .. } => {
+            format!("at most {at_most} columns drifted, against {against}")
+        }
     };
     if check.mostly < 1.0 {
         format!("{words}, for at least {} % of the rows", figure(check.mostly * 100.0))

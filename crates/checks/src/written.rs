@@ -1,10 +1,15 @@
 //! A check as it is written in `gingham.yaml`: one key says what must hold.
 
+mod back;
+mod whole;
+
 use base::Period;
 use serde::{Deserialize, Serialize};
 use tables::{Column, ColumnType};
 
-use crate::check::{Bounds, Change, Check, CheckKind, Form, Measure, Operator, Order, Scalar, Severity};
+use self::whole::{of_other_rows, of_the_whole};
+use crate::DriftBounds;
+use crate::check::{Bounds, Change, Check, CheckKind, Measure, Operator, Order, Scalar, Severity};
 
 /// The shape on the page. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -109,7 +114,22 @@ pub(crate) struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     volume: Option<Vec<Option<f64>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    drift: Option<DriftWritten>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     sql: Option<String>,
+}
+
+/// `drift: { against: previous, columns: [a], at_most: 0 }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DriftWritten {
+    against: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<String>,
+    #[serde(default)]
+    at_most: u64,
+    #[serde(default)]
+    bounds: DriftBounds,
 }
 
 /// `quantile: { at: 0.95, between: [0, 10] }`.
@@ -232,7 +252,7 @@ impl TryFrom<Written> for Check {
         let refuse = |why: &str| Err(format!("check `{id}`: {why}"));
         let own_columns = matches!(kind, CheckKind::Compare { .. } | CheckKind::ColumnsExist { .. })
             || matches!(kind, CheckKind::RowSum { .. } | CheckKind::PairInSet { .. })
-            || matches!(kind, CheckKind::References { .. })
+            || matches!(kind, CheckKind::References { .. } | CheckKind::Drift { .. })
             || matches!(written.unique, Some(Key::Columns(_)))
             || kind.columns().is_empty();
         if own_columns && written.column.is_some() {
@@ -375,248 +395,6 @@ fn filled<T: Clone>(id: &str, key: &str, values: &[T]) -> Result<Vec<T>, String>
     Ok(values.to_vec())
 }
 
-/// The kinds about the values of a column, or the columns of a table, as a whole.
-fn of_the_whole(
-    written: &Written,
-    column: &dyn Fn() -> Result<String, String>,
-    kinds: &mut Vec<CheckKind>,
-) -> Result<(), String> {
-    let id = &written.id;
-    if let Some(quantile) = &written.quantile {
-        if !(0.0..=1.0).contains(&quantile.at) {
-            return Err(format!("check `{id}`: `at` is a quantile, between 0 and 1"));
-        }
-        let bounds = bounds(id, "between", &quantile.between)?;
-        kinds.push(CheckKind::Quantile { column: column()?, at: quantile.at, bounds });
-    }
-    for (key, values, exactly) in [
-        ("distinct_contain", &written.distinct_contain, false),
-        ("distinct_equal", &written.distinct_equal, true),
-    ] {
-        if let Some(values) = values {
-            let values = filled(id, key, values)?;
-            kinds.push(CheckKind::DistinctValues { column: column()?, values, exactly });
-        }
-    }
-    if let Some(values) = &written.most_common_in {
-        let values = filled(id, "most_common_in", values)?;
-        kinds.push(CheckKind::MostCommon { column: column()?, values });
-    }
-    for (key, columns, in_order) in
-        [("columns_in_order", &written.columns_in_order, true), ("columns_are", &written.columns_are, false)]
-    {
-        if let Some(columns) = columns {
-            kinds.push(CheckKind::ColumnsAre { columns: filled(id, key, columns)?, in_order });
-        }
-    }
-    if let Some(pair) = &written.column_count {
-        kinds.push(CheckKind::ColumnCount { bounds: bounds(id, "column_count", pair)? });
-    }
-    if let Some(shape) = &written.schema {
-        let columns = filled(id, "columns", &shape.columns)?;
-        kinds.push(CheckKind::Shape { columns, allow: shape.allow.clone() });
-    }
-    if let Some(types) = &written.type_in {
-        let of_types = filled(id, "type_in", types)?;
-        kinds.push(CheckKind::OfTypes { column: column()?, of_types });
-    }
-    if let Some(pair) = &written.volume {
-        kinds.push(CheckKind::Volume { bounds: bounds(id, "volume", pair)? });
-    }
-    Ok(())
-}
-
-/// The kinds about several columns of a row, about all rows at once, and about other sources.
-fn of_other_rows(
-    written: &Written,
-    column: &dyn Fn() -> Result<String, String>,
-    kinds: &mut Vec<CheckKind>,
-) -> Result<(), String> {
-    let id = &written.id;
-    if let Some(below) = written.z_score {
-        if !(below > 0.0 && below.is_finite()) {
-            return Err(format!("check `{id}`: `z_score` is a number of standard deviations above 0"));
-        }
-        kinds.push(CheckKind::ZScore { column: column()?, below });
-    }
-    if let Some(form) = &written.parses {
-        let form = match form.as_str() {
-            "json" => Form::Json,
-            format if format.contains('%') => Form::Time(format.to_owned()),
-            other => {
-                return Err(format!(
-                    "check `{id}`: `parses` is `json` or a format of times such as `%Y-%m-%d`, not `{other}`"
-                ));
-            }
-        };
-        kinds.push(CheckKind::Parses { column: column()?, form });
-    }
-    if let Some(sum) = &written.row_sum {
-        let columns = filled(id, "columns", &sum.columns)?;
-        kinds.push(CheckKind::RowSum { columns, bounds: bounds(id, "between", &sum.between)? });
-    }
-    if let Some(pairs) = &written.pair_in_set {
-        let (left, right) = pairs.columns.clone();
-        kinds.push(CheckKind::PairInSet { left, right, values: filled(id, "values", &pairs.values)? });
-    }
-    if let Some(references) = &written.references {
-        let columns = filled(id, "columns", &references.columns)?;
-        if columns.len() != references.to.len() {
-            return Err(format!("check `{id}`: `columns` and `to` name a different number of columns"));
-        }
-        let (source, to) = (references.source.clone(), references.to.clone());
-        kinds.push(CheckKind::References { columns, source, to });
-    }
-    if let Some(other) = &written.rows_as_in {
-        let bounds = bounds(id, "share", &other.share)?;
-        kinds.push(CheckKind::RowsAsIn { source: other.source.clone(), bounds });
-    }
-    Ok(())
-}
-
-impl From<Check> for Written {
-    fn from(check: Check) -> Self {
-        let mut written = Self {
-            id: check.id,
-            severity: check.severity,
-            mostly: (check.mostly < 1.0).then_some(check.mostly),
-            where_sql: check.where_sql,
-            reason: check.reason,
-            owner: check.owner,
-            ..Self::default()
-        };
-        let mut column_is = |column: String| written.column = Some(column);
-        match check.kind {
-            CheckKind::NotNull { column } => {
-                column_is(column);
-                written.not_null = Some(true);
-            }
-            CheckKind::IsNull { column } => {
-                column_is(column);
-                written.is_null = Some(true);
-            }
-            CheckKind::Between { column, bounds } => {
-                column_is(column);
-                written.between = Some(vec![bounds.low, bounds.high]);
-            }
-            CheckKind::InSet { column, values } => {
-                column_is(column);
-                written.in_set = Some(values);
-            }
-            CheckKind::NotInSet { column, values } => {
-                column_is(column);
-                written.not_in_set = Some(values);
-            }
-            CheckKind::Matches { column, pattern } => {
-                column_is(column);
-                written.matches = Some(pattern);
-            }
-            CheckKind::NotMatches { column, pattern } => {
-                column_is(column);
-                written.not_matches = Some(pattern);
-            }
-            CheckKind::Length { column, bounds } => {
-                column_is(column);
-                written.length = Some(vec![bounds.low, bounds.high]);
-            }
-            CheckKind::Compare { left, operator, right } => written.compare = Some((left, operator, right)),
-            CheckKind::MaxAge { column, age } => {
-                column_is(column);
-                written.max_age = Some(age);
-            }
-            CheckKind::Unique { columns } => written.unique = Some(Key::Columns(columns)),
-            CheckKind::Ordered { column, order } => {
-                column_is(column);
-                let strictness = if order.strictly {
-                    Strictness::Word(StrictWord::Strictly)
-                } else {
-                    Strictness::Flag(true)
-                };
-                if order.rising {
-                    written.increasing = Some(strictness);
-                } else {
-                    written.decreasing = Some(strictness);
-                }
-            }
-            CheckKind::ColumnsExist { columns } => written.columns_exist = Some(columns),
-            CheckKind::OfType { column, of_type } => {
-                column_is(column);
-                written.of_type = Some(of_type);
-            }
-            CheckKind::RowCount { bounds } => written.row_count = Some(vec![bounds.low, bounds.high]),
-            CheckKind::Freshness { column, age } => {
-                column_is(column);
-                written.freshness = Some(age);
-            }
-            CheckKind::Measured { column, measure, bounds } => {
-                column_is(column);
-                let pair = Some(vec![bounds.low, bounds.high]);
-                match measure {
-                    Measure::Min => written.min = pair,
-                    Measure::Max => written.max = pair,
-                    Measure::Mean => written.mean = pair,
-                    Measure::Median => written.median = pair,
-                    Measure::Stdev => written.stdev = pair,
-                    Measure::Sum => written.sum = pair,
-                    Measure::Distinct => written.distinct = pair,
-                    Measure::UniqueShare => written.unique_share = pair,
-                    Measure::NullShare => written.null_share = pair,
-                }
-            }
-            CheckKind::Sql { query } => written.sql = Some(query),
-            CheckKind::Quantile { column, at, bounds } => {
-                column_is(column);
-                written.quantile = Some(QuantileWritten { at, between: vec![bounds.low, bounds.high] });
-            }
-            CheckKind::ZScore { column, below } => {
-                column_is(column);
-                written.z_score = Some(below);
-            }
-            CheckKind::Parses { column, form } => {
-                column_is(column);
-                written.parses = Some(match form {
-                    Form::Json => "json".to_owned(),
-                    Form::Time(format) => format,
-                });
-            }
-            CheckKind::RowSum { columns, bounds } => {
-                written.row_sum = Some(SumWritten { columns, between: vec![bounds.low, bounds.high] });
-            }
-            CheckKind::PairInSet { left, right, values } => {
-                written.pair_in_set = Some(PairsWritten { columns: (left, right), values });
-            }
-            CheckKind::DistinctValues { column, values, exactly } => {
-                column_is(column);
-                if exactly {
-                    written.distinct_equal = Some(values);
-                } else {
-                    written.distinct_contain = Some(values);
-                }
-            }
-            CheckKind::MostCommon { column, values } => {
-                column_is(column);
-                written.most_common_in = Some(values);
-            }
-            CheckKind::ColumnsAre { columns, in_order: true } => written.columns_in_order = Some(columns),
-            CheckKind::ColumnsAre { columns, in_order: false } => written.columns_are = Some(columns),
-            CheckKind::ColumnCount { bounds } => written.column_count = Some(vec![bounds.low, bounds.high]),
-            CheckKind::Shape { columns, allow } => written.schema = Some(ShapeWritten { columns, allow }),
-            CheckKind::OfTypes { column, of_types } => {
-                column_is(column);
-                written.type_in = Some(of_types);
-            }
-            CheckKind::References { columns, source, to } => {
-                written.references = Some(ReferencesWritten { columns, source, to });
-            }
-            CheckKind::RowsAsIn { source, bounds } => {
-                written.rows_as_in = Some(AsInWritten { source, share: vec![bounds.low, bounds.high] });
-            }
-            CheckKind::Volume { bounds } => written.volume = Some(vec![bounds.low, bounds.high]),
-        }
-        written
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -637,6 +415,7 @@ mod tests {
             "{id: a, column: c, matches: '^[A-Z]+$'}",
             "{id: a, column: c, not_matches: x}",
             "{id: a, column: c, length: [1, null]}",
+            "{id: a, drift: {against: previous, columns: [c], at_most: 1, bounds: {shift: 0.2}}}",
             "{id: a, compare: [start, <=, end]}",
             "{id: a, column: c, max_age: 7d}",
             "{id: a, unique: [b, c], severity: warn}",

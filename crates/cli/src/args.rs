@@ -77,6 +77,12 @@ pub(crate) enum Command {
     Sql(SqlArguments),
     /// Evaluate the data checks of a folder here, without a server; exit code 2 if one fails.
     Test(crate::commands::test::TestArguments),
+    /// Score archived requests with a version, and compare with what was served and what came true.
+    Backtest(crate::commands::prove::BacktestArguments),
+    /// Say what made a prediction what it is, feature by feature.
+    Explain(crate::commands::prove::ExplainArguments),
+    /// Say how differently a classifier treats groups of people: rates with intervals, differences, ratios.
+    Fairness(crate::commands::fairness::FairnessArguments),
     /// Propose a suite of checks from rows, or bring one in from another tool.
     Checks(crate::commands::checks::ChecksArguments),
     /// Decide how long predictions are kept, hold them, erase an entity.

@@ -64,6 +64,16 @@ macro_rules! errors {
                 /// Why.
                 reason: String,
             },
+            /// The version cannot be tested.
+            #[error("version {version} of `{model}` cannot be tested: {reason}")]
+            Untestable {
+                /// The model.
+                model: String,
+                /// The version.
+                version: i64,
+                /// What is missing.
+                reason: String,
+            },
             /// Nobody watches this model.
             #[error("model `{model}` has no monitor")]
             NoMonitor {
@@ -235,6 +245,7 @@ impl Failure for Error {
             | Self::Prepared { .. }
             | Self::NotServable { .. }
             | Self::Scoring { .. }
+            | Self::Untestable { .. }
             | Self::RowsUnusable { .. }
             | Self::UnknownRows { .. }
             | Self::NotifiersFile { .. }
@@ -267,6 +278,7 @@ impl Failure for Error {
             Self::Prepared { .. } => "prepare_result_unusable",
             Self::Training { .. } => "training_failed",
             Self::NotServable { .. } => "version_not_servable",
+            Self::Untestable { .. } => "version_not_testable",
             Self::Files { .. } => "files_unavailable",
             Self::Stored { .. } => "stored_unreadable",
             _ => self.inner().map_or("internal", Failure::code),
@@ -289,6 +301,9 @@ impl Failure for Error {
             Self::WebhookAddress { .. } => Some(
                 "public `https` addresses can be told; `gingham up --webhook-targets any` opens the others"
                     .into(),
+            ),
+            Self::Untestable { .. } => Some(
+                "write `model_checks` into its `gingham.yaml`, or name checks, a dataset and a target".into(),
             ),
             Self::NoMonitor { .. } => Some("add a `monitor` to its `gingham.yaml` and apply it".into()),
             Self::NoClusterSettings { .. } => {

@@ -8,6 +8,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+mod backtest;
 mod birth;
 pub mod bulk;
 mod capture;
@@ -20,6 +21,7 @@ pub mod differ;
 mod elsewhere;
 mod engines;
 mod error;
+mod explain;
 mod export;
 #[cfg(test)]
 mod fixture;
@@ -32,6 +34,7 @@ mod notify;
 mod open;
 mod plan;
 mod projects;
+mod proving;
 mod push;
 mod replay;
 pub mod replica;
@@ -52,11 +55,13 @@ pub mod webhooks;
 pub mod worker;
 
 pub use cluster::{ClusterChange, ClusterOrder, ClusterView, cluster_target};
+pub use backtest::{Backtest, BacktestOrder, Changed, Moved, ServedBy, SliceCompared};
 pub use compare::{CompareOptions, Named, compare_rows};
 pub use deploy::DeploymentView;
 pub use elsewhere::{CloudEvent, EventTaken, RowsTaken, Sent, table_of_json};
 pub use engines::Endpoint;
 pub use error::Error;
+pub use explain::{Contribution, Explained, Leaning};
 pub use export::Export;
 pub use keeping::{ErasedRows, ErasureReport, KeepingRule};
 pub use labels::{LabelsTaken, NewLabel};
@@ -67,6 +72,7 @@ pub use notify::Notifiers;
 pub use open::{Platform, PlatformOptions, Worker};
 pub use plan::{Change, ChangeAction, Plan};
 pub use projects::Emptying;
+pub use proving::{SourceDrifts, TestOrder, keep_verdict, version_object};
 pub use push::Pushed;
 pub use replay::{MOST_REPLAYED, Replay, ReplayReport, ReplayVerdict};
 pub use search::Hit;

@@ -1,12 +1,17 @@
 //! New rows become a dataset version, after every check that concerns them.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use base::{Actor, Digest, NewEvent, ObjectRef, PageRequest, Timestamp};
-use checks::{Check, Circumstances, Outcome, Verdict, evaluate};
+use checks::{Check, CheckKind, Circumstances, Drifts, Outcome, Verdict, evaluate};
 use datasets::{DatasetVersion, NewVersion};
 use serde::Serialize;
 use serde_json::json;
 use tables::{DeltaTable, Table};
 
+use crate::proving::DatasetDrifts;
+use crate::specs::AppliedSpec;
 use crate::{Error, Platform, specs};
 
 /// With how many of the newest versions a check of volume compares.
@@ -54,6 +59,8 @@ impl Platform {
         let circumstances = Circumstances {
             time_column: time.clone(),
             history: self.rows_before(dataset).await?,
+            others: self.other_sources(dataset, &checks).await?,
+            drifts: self.dataset_drifts(dataset, &checks, &rows, &applied).await?,
             ..Circumstances::at(self.clock.now())
         };
         let verdict = evaluate(&checks, &rows, &circumstances).await?;
@@ -62,6 +69,71 @@ impl Platform {
         }
         let version = self.append(dataset, &rows, time.as_deref(), origin, &verdict, actor).await?;
         Ok(Pushed { version, verdict })
+    }
+
+    /// The newest rows of the datasets that checks refer to by their name.
+    async fn other_sources(
+        &self,
+        dataset: &str,
+        checks: &[Check],
+    ) -> Result<Vec<(String, checks::Rows)>, Error> {
+        let named: BTreeSet<&str> = checks
+            .iter()
+            .filter_map(|check| match &check.kind {
+                CheckKind::References { source, .. } | CheckKind::RowsAsIn { source, .. } => {
+                    Some(source.as_str())
+                }
+                _ => None,
+            })
+            .filter(|source| *source != dataset)
+            .collect();
+        let mut found = Vec::new();
+        for name in named {
+            // A dataset without rows is not there yet; the check then says so.
+            if let Some(version) = datasets::latest(&mut self.db.read().await?, name).await? {
+                found.push((name.to_owned(), checks::Rows::Table(self.rows_of(&version).await?)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What new rows are compared with, if a check asks for it.
+    async fn dataset_drifts(
+        &self,
+        dataset: &str,
+        checks: &[Check],
+        rows: &Table,
+        applied: &[AppliedSpec],
+    ) -> Result<Option<Arc<dyn Drifts>>, Error> {
+        if !checks.iter().any(|check| matches!(check.kind, CheckKind::Drift { .. })) {
+            return Ok(None);
+        }
+        let newest = datasets::latest(&mut self.db.read().await?, dataset).await?;
+        let before = match newest {
+            Some(version) => {
+                let rows = self.rows_of(&version).await?;
+                Some((version, rows))
+            }
+            None => None,
+        };
+        let mut training_until = None;
+        if let Some(applied) = applied.first() {
+            let mut read = self.db.read().await?;
+            let spec = &applied.spec;
+            let model = registry::get_model(&mut read, &spec.model).await?;
+            if let Some(number) = model.alias(&spec.promotion.alias) {
+                let version = registry::get_version(&mut read, &spec.model, number).await?;
+                let range = version.training_rows.unwrap_or_default();
+                let until = range.get("to").and_then(serde_json::Value::as_str);
+                training_until = until.and_then(|until| Timestamp::parse(until).ok());
+            }
+        }
+        Ok(Some(Arc::new(DatasetDrifts {
+            rows: rows.clone(),
+            before,
+            time: applied.first().map(|applied| applied.spec.data.time.clone()),
+            training_until,
+        })))
     }
 
     /// How many rows each of the newest versions brought, for checks of volume.

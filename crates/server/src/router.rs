@@ -55,6 +55,7 @@ pub fn routes() -> Routes {
         .and(captures::routes())
         .and(lineage::routes())
         .and(models::routes())
+        .and(models::evidence_routes())
         .and(models::restore_routes())
         .and(pipelines::routes())
         .and(monitoring::routes())

@@ -11,6 +11,7 @@ mod dataset_rows;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod export;
+pub(crate) mod fairness;
 mod feed;
 mod jobs;
 mod lineage;
@@ -19,6 +20,7 @@ mod log;
 mod manage;
 pub(crate) mod notify;
 mod predict;
+pub(crate) mod prove;
 mod replay;
 pub(crate) mod report;
 mod restore;
@@ -76,7 +78,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Sync(sync) => return spool::sync(&client()?, &sync, json).await,
         Command::Show(show) => show::show(&client()?, &show, json).await?,
         Command::Sql(sql) => sql::sql(&client()?, &sql, json).await?,
+        Command::Test(test) if test.model.is_some() => {
+            return prove::test_version(&client()?, &test, json).await;
+        }
         Command::Test(test) => return test::test(&test, json).await,
+        Command::Backtest(backtest) => return prove::backtest(&client()?, &backtest, json).await,
+        Command::Explain(explain) => prove::explain(&client()?, &explain, json).await?,
+        Command::Fairness(fairness) => fairness::fairness(&fairness, json).await?,
         Command::Checks(checks) => checks::checks(client, &checks, json).await?,
         Command::Export(export) => export::export(&client()?, &export, json).await?,
         Command::Archive { command } => archive::archive(&client()?, &command, json).await?,

@@ -18,7 +18,10 @@ pub(super) async fn show(client: &Client, arguments: &ShowArguments, json: bool)
     }
     match arguments.what {
         ShowKind::Model => model(client, &item).await?,
-        ShowKind::Version => version(&item),
+        ShowKind::Version => {
+            version(&item);
+            super::prove::shown(client, &text_at(&item, "model"), &text_at(&item, "number")).await?;
+        }
         ShowKind::Monitor => monitor(&item),
         ShowKind::Alert => alert(&item),
         ShowKind::Prediction => {
@@ -55,7 +58,7 @@ async fn address(client: &Client, what: ShowKind, name: &str) -> Result<String> 
     Ok(format!("/api/v1/{noun}/{name}"))
 }
 
-async fn version_address(client: &Client, name: &str) -> Result<String> {
+pub(super) async fn version_address(client: &Client, name: &str) -> Result<String> {
     let (model, version) = name.split_once('@').ok_or_else(|| {
         hinted(format!("`{name}` names no version"), "write `MODEL@NUMBER` or `MODEL@ALIAS`")
     })?;

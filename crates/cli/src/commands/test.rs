@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,6 +10,7 @@ use base::{Failure, Timestamp};
 use checks::report::{self, Tested};
 use checks::{Check, Circumstances, Misfit, Outcome, Rows};
 use clap::Args;
+use platform::SourceDrifts;
 use platform::spec::{Places, Suite, SuiteSource, parse_suite};
 use serde_json::{Value, json};
 use tables::QueryLimits;
@@ -44,6 +46,21 @@ pub(crate) struct TestArguments {
     /// The moment from which ages are counted; the present when not given.
     #[arg(long)]
     now: Option<Timestamp>,
+    /// Test a version of a model on the server instead: `MODEL@NUMBER` or `MODEL@ALIAS`.
+    #[arg(long, value_name = "MODEL@VERSION", conflicts_with_all = ["source", "now"])]
+    pub(super) model: Option<String>,
+    /// With `--model`: a file with a list of checks, instead of the `model_checks` of its `gingham.yaml`.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(super) checks: Option<PathBuf>,
+    /// With `--model`: rows to judge by, a dataset `NAME` or `NAME@VERSION`.
+    #[arg(long, requires = "model")]
+    pub(super) dataset: Option<String>,
+    /// With `--model`: the column with the truth.
+    #[arg(long, requires = "model")]
+    pub(super) target: Option<String>,
+    /// With `--model`: the column that says when a row happened.
+    #[arg(long, requires = "model")]
+    pub(super) time: Option<String>,
 }
 
 /// A file with checks, read together with the rows they are about.
@@ -75,14 +92,19 @@ pub(super) async fn test(arguments: &TestArguments, json: bool) -> Result<ExitCo
         };
         tested.extend(results);
     }
-    write_reports(arguments, &tested)?;
-    let worst = report::worst(&tested);
+    finish(arguments, &tested, json)
+}
+
+/// Writes and prints results; the exit code says how they came out.
+pub(super) fn finish(arguments: &TestArguments, tested: &[Tested], json: bool) -> Result<ExitCode> {
+    write_reports(arguments, tested)?;
+    let worst = report::worst(tested);
     if json {
         output::json(&json!({ "outcome": worst, "sources": tested }));
     } else {
-        print(&tested);
+        print(tested);
     }
-    for one in &tested {
+    for one in tested {
         say_errors(one);
     }
     Ok(match worst {
@@ -173,11 +195,14 @@ impl Loaded {
                 let earlier = Rows::open(&path).await;
                 history.push(earlier.with_context(|| format!("`{}`", path.display()))?.row_count());
             }
+            let others: Vec<(String, Rows)> =
+                all.iter().filter(|(other, _)| other != name).cloned().collect();
             let circumstances = Circumstances {
                 now,
                 time_column: source.time.clone().filter(|time| rows.schema().find(time).is_some()),
                 history,
-                others: all.iter().filter(|(other, _)| other != name).cloned().collect(),
+                others: others.clone(),
+                drifts: Some(Arc::new(SourceDrifts { rows: rows.clone(), others })),
                 limits: Some(QueryLimits { timeout: SCAN_DEADLINE, ..QueryLimits::default() }),
             };
             let verdict = checks::evaluate_rows(&source.checks, rows, &circumstances).await?;

@@ -144,6 +144,7 @@ fn spec_of(model: &str, features: Vec<String>, monitor: MonitorSpec) -> Spec {
             first_until: None,
         },
         checks: Vec::new(),
+        model_checks: Vec::new(),
         pipeline: PipelineSpec {
             prepare: String::new(),
             time: "event_time".to_owned(),

@@ -89,6 +89,7 @@ impl Sense<'_> {
         self.names(spec)?;
         self.pipeline(spec)?;
         self.kubernetes(spec)?;
+        self.model_checks(spec)?;
         self.monitor(spec)
     }
 
@@ -191,6 +192,22 @@ impl Sense<'_> {
                 let hint = nearest(&candidate.trainer, known.iter().copied())
                     .map(|near| format!("did you mean `{near}`?"));
                 return Err(SpecError { hint, ..self.wrong(&format!("{path}.trainer"), message) });
+            }
+        }
+        Ok(())
+    }
+
+    fn model_checks(&self, spec: &Spec) -> Result<(), SpecError> {
+        let mut ids = HashSet::new();
+        for (index, check) in spec.model_checks.iter().enumerate() {
+            let path = format!("model_checks[{index}]");
+            if !ids.insert(&check.id) || check.id.starts_with("promotion-") {
+                let message = if check.id.starts_with("promotion-") {
+                    format!("`{}` is the name of a rule of promotion", check.id)
+                } else {
+                    format!("two checks are called `{}`", check.id)
+                };
+                return Err(self.wrong(&format!("{path}.id"), message));
             }
         }
         Ok(())

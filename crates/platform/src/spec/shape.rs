@@ -3,6 +3,7 @@
 use base::{Period, Timestamp};
 use checks::Check;
 use checks::gate::Rule;
+use checks::model::ModelCheck;
 use monitoring::MonitorSpec;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,9 @@ pub struct Spec {
     /// What must hold for its rows.
     #[serde(default)]
     pub checks: Vec<Check>,
+    /// What must hold for each of its versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub model_checks: Vec<ModelCheck>,
     /// How it is made.
     pub pipeline: PipelineSpec,
     /// What must hold before it goes into production.

@@ -6,6 +6,7 @@
 mod candidate;
 mod evaluate;
 mod prepare;
+mod prove;
 mod register;
 mod retrain;
 mod steps;

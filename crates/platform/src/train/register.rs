@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 
 use base::{Digest, NewEvent, ObjectRef};
 use checks::gate::{Demand, Evaluated, Others, Rule, RuleResult, metric_gate};
+use checks::{CheckResult, Outcome, Severity, Verdict};
 use registry::{AliasChange, Expected, NewPromotion, NewVersion};
 use serde_json::{Value, json};
 use stats::Profile;
 
 use super::evaluate::{Judged, Score};
 use super::prepare::Prepared;
+use super::prove::prove;
 use super::steps::{Pipeline, StepResult, parts};
 use super::{TrainOutcome, params};
 use crate::Error;
+use crate::proving::keep_verdict;
 
 /// Where chance in the bootstrap of the rules starts.
 const SEED: u64 = 7;
@@ -29,12 +32,13 @@ pub(super) async fn register(
         return Err(Error::Prepared { reason: "there is no best candidate".to_owned() });
     };
     let rules = verdict(&spec.promotion.rules, &judged, score, &best.candidate.id);
+    let checked = prove(pipeline, rows, &judged).await?;
     let new = new_version(pipeline, rows, &judged, rules.as_slice())?;
     let key = parts("register".to_owned(), [("model", best.digest)], params([("run", json!(pipeline.run))]));
     let mut outcome = None;
     pipeline
         .step("register", key, None, || async {
-            let done = write(pipeline, &judged, new, rules).await?;
+            let done = write(pipeline, &judged, new, rules, checked).await?;
             let result = StepResult {
                 outputs: json!({ "version": done.version, "promoted": done.promoted }),
                 tracked: Some(best.run.clone()),
@@ -153,14 +157,16 @@ async fn write(
     judged: &Judged,
     new: NewVersion,
     rules: Vec<RuleResult>,
+    checked: Verdict,
 ) -> Result<TrainOutcome, Error> {
     let spec = &pipeline.applied.spec;
     let (alias, actor, now) =
         (spec.promotion.alias.clone(), pipeline.cause.actor.clone(), pipeline.platform.clock.now());
     let previous = judged.champion.as_ref().map(|(version, _)| version.number);
     let same = judged.champion.as_ref().is_some_and(|(version, _)| version.digest == new.digest);
-    let promoted = !rules.is_empty() && !same && rules.iter().all(|rule| rule.passed);
-    let decision = decide(&rules, same, &alias);
+    let passed = rules.iter().all(|rule| rule.passed) && !checked.blocked;
+    let promoted = !rules.is_empty() && !same && passed;
+    let decision = decide(&rules, &checked, same, &alias);
     let (pipeline_run, told) = (pipeline.run.clone(), decision.clone());
     let listed = json!(rules);
     let origin = Origin::of(&new);
@@ -184,6 +190,7 @@ async fn write(
                     rules: listed,
                 };
                 registry::record_promotion(tx, promotion, &actor, now).await?;
+                keep_verdict(tx, &model, version.number, &actor, now, &checked).await?;
                 lineage::put(tx, &origin.of_version(&model, version.number), now).await?;
                 if promoted {
                     let expected = previous.map_or(Expected::Nothing, Expected::Version);
@@ -219,7 +226,7 @@ async fn write(
 }
 
 /// The decision in one sentence; the rules tell the rest.
-fn decide(rules: &[RuleResult], same: bool, alias: &str) -> String {
+fn decide(rules: &[RuleResult], checked: &Verdict, same: bool, alias: &str) -> String {
     if same {
         return format!("not promoted: it is the same model as the {alias}");
     }
@@ -228,6 +235,15 @@ fn decide(rules: &[RuleResult], same: bool, alias: &str) -> String {
     }
     if let Some(failed) = rules.iter().find(|rule| !rule.passed) {
         return format!("not promoted: {}", failed.why);
+    }
+    // Rules of promotion are told above; what is left are the checks of the model.
+    let stops = |result: &&CheckResult| {
+        result.severity == Severity::Block
+            && result.outcome >= Outcome::Fail
+            && !result.check_id.starts_with("promotion-")
+    };
+    if let Some(failed) = checked.results.iter().find(stops) {
+        return format!("not promoted: check `{}`: {}", failed.check_id, failed.message);
     }
     let reasons: Vec<&str> = rules.iter().map(|rule| clause(&rule.why)).collect();
     format!("promoted to {alias}: {}", reasons.join("; "))

@@ -7,7 +7,7 @@ mod wire;
 
 use crate::routes::Routes;
 
-pub(crate) use wire::{ColumnBody, columns};
+pub(crate) use wire::{ColumnBody, VerdictBody, columns};
 
 pub(crate) fn routes() -> Routes {
     routes::routes().and(rows::routes()).and(verdicts::routes())

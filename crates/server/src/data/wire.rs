@@ -161,6 +161,9 @@ pub(crate) struct ResultBody {
     /// Why the check is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who answers for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 /// A page of verdicts.
@@ -312,6 +315,7 @@ impl From<CheckResult> for ResultBody {
             message: result.message,
             hint: result.hint,
             reason: result.reason,
+            owner: result.owner,
         }
     }
 }

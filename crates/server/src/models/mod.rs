@@ -1,9 +1,11 @@
 //! Models, versions, aliases and promotions.
 
+mod evidence;
 mod restore;
 mod routes;
 mod wire;
 
+pub(crate) use evidence::routes as evidence_routes;
 pub(crate) use restore::routes as restore_routes;
 pub(crate) use routes::routes;
 pub(crate) use wire::ModelSummary;

@@ -18,6 +18,7 @@ import { say } from "~/components/toast.tsx";
 import { When } from "~/components/when.tsx";
 import { change, count, figure, metricOrder, sentence, share, shortDigest, span } from "~/lib/view-text.ts";
 import { usePart } from "~/lib/view.ts";
+import { VerdictCard } from "./verdict-card.tsx";
 import { Decision } from "./versions-table.tsx";
 
 export function VersionPage() {
@@ -43,7 +44,7 @@ export function VersionPage() {
         <>
           <CopyAs
             snippets={{
-              CLI: `gingham show version ${model}@${number}\ngingham promote ${model}@${number} --alias champion --reason "…"`,
+              CLI: `gingham show version ${model}@${number}\ngingham test --model ${model}@${number}\ngingham promote ${model}@${number} --alias champion --reason "…"`,
               Python: `import gingham\n\nclient = gingham.connect("${origin()}")\nversion = client.models.get("${model}").version(${number})`,
               curl: `curl ${origin()}/api/v1/models/${model}/versions/${number}`,
             }}
@@ -90,6 +91,7 @@ function Body({ version }: { version: Version }) {
           <Card title="Decision">
             {version.promotion ? <Rules rules={version.promotion.rules ?? []} /> : <span className="muted">No rule has judged this version yet.</span>}
           </Card>
+          <VerdictCard model={version.model} number={version.number} />
           <Card title="Signature" hint="what a request must hold" flush>
             <SignatureTable signature={version.signature} />
           </Card>

@@ -6,6 +6,7 @@ import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { LineageGraph, LineageStrip } from "~/components/lineage.tsx";
 import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
+import { ExplainCard } from "./explain-card.tsx";
 import { ReplayCard } from "./replay-card.tsx";
 import { CopyAs, CopyButton, origin } from "~/components/snippet.tsx";
 import { Loaded } from "~/components/states.tsx";
@@ -91,6 +92,7 @@ function Body({ prediction }: { prediction: Prediction }) {
               ]}
             />
           </Card>
+          <ExplainCard id={prediction.id} />
           <ReplayCard id={prediction.id} />
         </div>
       </div>
