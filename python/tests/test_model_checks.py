@@ -210,5 +210,5 @@ def test_a_prediction_is_explained_by_parts_that_add_up(model: Model, client: gi
     assert added["x"] > 0 and added["grp"] > 0 and abs(added["z"]) < abs(added["x"])
     said = model.run("explain", answer.ids[0])
     assert said.returncode == 0 and "grp" in said.stdout, said.stderr
-    leaning = model.run("explain", "--version", f"{model.name}@1")
+    leaning = model.run("explain", "--model", f"{model.name}@1")
     assert leaning.returncode == 0 and "becomes worst when `x` is shuffled" in leaning.stdout, leaning.stderr

@@ -274,7 +274,7 @@ impl Failure for Error {
                     .to_owned(),
             ),
             Self::NotExplainable { .. } => {
-                Some("`gingham explain --version MODEL@NUMBER` says what any model leans on as a whole".to_owned())
+                Some("`gingham explain --model MODEL@NUMBER` says what any model leans on as a whole".to_owned())
             }
             Self::EngineUnavailable { hint, .. } => Some(hint.clone()),
             Self::NotAlike { .. } => Some(

@@ -19,7 +19,8 @@ use crate::output::{self, at, bold, columns, faint, text_at};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BacktestArguments {
     /// The version: `MODEL@NUMBER` or `MODEL@ALIAS`.
-    version: String,
+    #[arg(value_name = "MODEL@VERSION")]
+    tried: String,
     /// How long before the newest request, such as `30d`, `12h` or `4w`.
     #[arg(long, default_value = "30d", conflicts_with = "from")]
     last: String,
@@ -37,12 +38,12 @@ pub(crate) struct BacktestArguments {
 /// What is explained.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExplainArguments {
-    /// The id of an archived prediction; or, with `--version`, leave it out.
-    #[arg(required_unless_present = "version", conflicts_with = "version")]
+    /// The id of an archived prediction; or, with `--model`, leave it out.
+    #[arg(required_unless_present = "model", conflicts_with = "model")]
     prediction: Option<String>,
     /// Say what a version leans on as a whole, by permutation: `MODEL@NUMBER` or `MODEL@ALIAS`.
     #[arg(long, value_name = "MODEL@VERSION")]
-    version: Option<String>,
+    model: Option<String>,
 }
 
 /// Tests a version on the server; reports and exit code are those of tests of rows.
@@ -101,7 +102,7 @@ fn verdict_of(answer: &Value) -> Result<Verdict> {
 
 /// Tries a version on real traffic. The exit code says whether it is worse for certain.
 pub(super) async fn backtest(client: &Client, arguments: &BacktestArguments, json: bool) -> Result<ExitCode> {
-    let address = version_address(client, &arguments.version).await?;
+    let address = version_address(client, &arguments.tried).await?;
     let last = arguments.from.is_none().then_some(&arguments.last);
     let body =
         json!({ "last": last, "from": arguments.from, "to": arguments.to, "metric": arguments.metric });
@@ -114,7 +115,7 @@ pub(super) async fn backtest(client: &Client, arguments: &BacktestArguments, jso
     }
     output::line(&bold(&format!(
         "{} on traffic from {} until before {}",
-        arguments.version,
+        arguments.tried,
         text_at(&answer, "from"),
         text_at(&answer, "to")
     )));
@@ -145,7 +146,7 @@ pub(super) async fn backtest(client: &Client, arguments: &BacktestArguments, jso
 
 /// Says what made a prediction, or what a version leans on.
 pub(super) async fn explain(client: &Client, arguments: &ExplainArguments, json: bool) -> Result<()> {
-    if let Some(version) = &arguments.version {
+    if let Some(version) = &arguments.model {
         let address = version_address(client, version).await?;
         let answer = client.post(&format!("{address}/importance"), &json!({})).await?;
         if json {

@@ -66,7 +66,11 @@ impl Platform {
                 all += entry.bytes;
                 let wanted = entry.bytes.min(MOST_OF_A_FILE);
                 if files.len() >= MOST_FILES || sum + wanted > MOST_BYTES {
-                    files.push(ModelFile { path: entry.path.as_str().to_owned(), content: Vec::new(), whole: false });
+                    files.push(ModelFile {
+                        path: entry.path.as_str().to_owned(),
+                        content: Vec::new(),
+                        whole: false,
+                    });
                     continue;
                 }
                 let whole = entry.bytes <= MOST_OF_A_FILE;
