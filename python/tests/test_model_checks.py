@@ -85,13 +85,12 @@ class Model:
         return answer
 
     def verdict(self, number: int) -> checks.Results:
-        asked = {"object": f"version:{self.name}@{number}", "limit": 1}
+        asked: dict[str, Any] = {"object": f"version:{self.name}@{number}", "limit": 1}
         answer = self.client._transport.get("/api/v1/verdicts", asked)["items"][0]
         return checks.Results(answer["results"], verdict=answer["id"])
 
     def champion(self) -> int:
-        aliases: dict[str, int] = self.client.models.get(self.name).aliases
-        return aliases["champion"]
+        return self.client.models.get(self.name).aliases["champion"]
 
     def stopped_by(self, check: str) -> checks.Result:
         """That the second version did not take the alias, and because of this check."""
@@ -179,7 +178,7 @@ def test_checks_of_the_caller_are_evaluated_and_kept(model: Model, client: gingh
 
 def test_a_backtest_compares_with_what_was_served(model: Model, client: gingham.Client) -> None:
     chance = random.Random(5)
-    rows = [{"x": chance.uniform(0, 50), "z": chance.uniform(0, 10), "grp": chance.choice("ab")} for _ in range(200)]
+    rows: list[dict[str, Any]] = [{"x": chance.uniform(0, 50), "z": chance.uniform(0, 10), "grp": chance.choice("ab")} for _ in range(200)]
     answer = client.predict(model.name, rows, event_time="2024-04-01T00:00:00Z", ids=True)
     truth = [(2 * row["x"] if row["grp"] == "a" else 3 * row["x"] + 40) + row["z"] for row in rows]
     labels = [{"prediction_id": id, "value": value} for id, value in zip(answer.ids[:150], truth)]

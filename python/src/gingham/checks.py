@@ -224,7 +224,7 @@ def licences() -> list[dict[str, Optional[str]]]:
     """The packages of this environment with the licences that they state, for checks of licences."""
     found = []
     for distribution in importlib.metadata.distributions():
-        about = distribution.metadata
+        about: Any = distribution.metadata
         stated = about.get("License-Expression") or _classified(about.get_all("Classifier") or [])
         text = about.get("License")
         # Some packages put the whole text of their licence there.

@@ -116,7 +116,9 @@ pub(super) fn invariant(
         let after = bench.predict(bench.subject.model, &changed)?;
         for ((worst, before), after) in worst.iter_mut().zip(&before).zip(&after) {
             let change = (after - before).abs();
-            if !(change <= tolerance) && worst.is_none_or(|(known, ..)| change > known) {
+            // A change that is no number is one, too.
+            let same = change <= tolerance;
+            if !same && worst.is_none_or(|(known, ..)| change > known) {
                 *worst = Some((change, *after, value));
             }
         }
