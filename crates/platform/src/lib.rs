@@ -54,8 +54,8 @@ mod watch;
 pub mod webhooks;
 pub mod worker;
 
-pub use cluster::{ClusterChange, ClusterOrder, ClusterView, cluster_target};
 pub use backtest::{Backtest, BacktestOrder, Changed, Moved, ServedBy, SliceCompared};
+pub use cluster::{ClusterChange, ClusterOrder, ClusterView, cluster_target};
 pub use compare::{CompareOptions, Named, compare_rows};
 pub use deploy::DeploymentView;
 pub use elsewhere::{CloudEvent, EventTaken, RowsTaken, Sent, table_of_json};
