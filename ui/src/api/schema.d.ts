@@ -902,6 +902,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{model}/versions/{version}/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scores archived requests with a version, joins the labels that have come in, and compares with what was served.
+         *     The comparison is kept as a verdict of the version, too.
+         */
+        post: operations["backtest_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{version}/importance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says how much worse a version gets when one of its inputs is shuffled among the rows it was evaluated on. */
+        post: operations["importance_of_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{model}/versions/{version}/restore": {
         parameters: {
             query?: never;
@@ -930,6 +967,26 @@ export interface paths {
         put?: never;
         /** Trains a version again from the dataset version, params and seed it recorded, and compares the bytes. */
         post: operations["retrain_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{version}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tests a version now and keeps the verdict as the version's. The checks are the `model_checks` of its `gingham.yaml`
+         *     and its rules of promotion, or those of the body.
+         */
+        post: operations["test_version"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1149,6 +1206,23 @@ export interface paths {
         };
         /** A prediction with its label and where it came from. */
         get: operations["get_prediction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/predictions/{prediction}/explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what each input added to an archived prediction of a model of trees. */
+        get: operations["explain_prediction"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1660,6 +1734,23 @@ export interface components {
             since: string;
             /** @description In a line. */
             title: string;
+        };
+        /** @description Which traffic a version is tried on. */
+        BacktestVersion: {
+            /**
+             * Format: date-time
+             * @description Requests from this moment on.
+             */
+            from?: string | null;
+            /** @description How long before the newest request, as `30d`; 30 days when neither this nor `from` is given. */
+            last?: string | null;
+            /** @description The metric; that of the `gingham.yaml`, or `mae`, when not given. */
+            metric?: string | null;
+            /**
+             * Format: date-time
+             * @description Requests before this moment.
+             */
+            to?: string | null;
         };
         /** @description One version behind a deployment. */
         BranchBody: {
@@ -2969,6 +3060,8 @@ export interface components {
             observed: string;
             /** @description `pass`, `warn`, `fail` or `error`. */
             outcome: string;
+            /** @description Who answers for it. */
+            owner?: string | null;
             /** @description Why the check is there. */
             reason?: string | null;
             /**
@@ -3180,6 +3273,19 @@ export interface components {
         TakenBody: {
             /** @description How many are kept, durably. */
             taken: number;
+        };
+        /** @description What a version is tested for, where its `gingham.yaml` does not say it. */
+        TestVersion: {
+            /** @description Checks, as under `model_checks`, instead of those of the `gingham.yaml`. */
+            checks?: unknown[] | null;
+            /** @description Rows to judge by, `NAME` or `NAME@VERSION` of a dataset, instead of those it was evaluated on. */
+            dataset?: string | null;
+            /** @description The packages of its environment as `{name, version, licence}`, for checks of licences. */
+            packages?: unknown[] | null;
+            /** @description The column with the truth. */
+            target?: string | null;
+            /** @description The column that says when a row happened. */
+            time?: string | null;
         };
         /** @description How a deployment shares its requests out. */
         TrafficBody: {
@@ -5324,6 +5430,78 @@ export interface operations {
             };
         };
     };
+    backtest_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                /** @description a number, an alias or `latest` */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["BacktestVersion"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    importance_of_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                /** @description a number, an alias or `latest` */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TestVersion"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     restore_version: {
         parameters: {
             query?: never;
@@ -5374,6 +5552,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetrainedBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    test_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                /** @description a number, an alias or `latest` */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TestVersion"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictBody"];
                 };
             };
             /** @description a failure */
@@ -5805,6 +6019,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PredictionBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    explain_prediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                prediction: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
             /** @description a failure */
