@@ -513,7 +513,7 @@ mod tests {
 
     #[test]
     fn a_better_version_is_better_for_certain_and_what_changed_most_is_named() {
-        let found = compared(&scored(|row| if row == 17 { 100.0 } else { row as f64 }), "mae");
+        let found = compared(&scored(|row| if row == 17 { 30.0 } else { row as f64 }), "mae");
         assert_eq!((found.scored, found.labelled), (400, 300));
         assert!(found.interval.unwrap().high < 0.0, "{:?}", found.interval);
         assert_eq!(found.changed[0].prediction_id, "id-17");

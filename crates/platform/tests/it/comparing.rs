@@ -42,9 +42,9 @@ async fn keys_are_found_in_another_dataset_or_not() {
 #[tokio::test]
 async fn new_rows_are_compared_with_those_before_them() {
     let home = Home::new().await;
-    let check = "  - { id: previous, drift: { against: previous, columns: [traffic_volume] } }\n\
-                 \x20 - { id: season, drift: { against: season, columns: [traffic_volume] } }\n\
-                 \x20 - { id: window, drift: { against: 2012-10-02..2012-11-01, columns: [traffic_volume] } }\n\
+    let check = "  - { id: previous, drift: { against: previous, columns: [traffic_volume], bounds: { shift: 0.25, distance: 0.8 } } }\n\
+                 \x20 - { id: season, drift: { against: season, columns: [traffic_volume], bounds: { shift: 0.25, distance: 0.8 } } }\n\
+                 \x20 - { id: window, drift: { against: 2012-10-02..2012-11-01, columns: [traffic_volume], bounds: { shift: 0.25, distance: 0.8 } } }\n\
                  \x20 - { id: trained, drift: { against: training } }\n\
                  \x20 - { id: typo, drift: { against: yesterday } }";
     with_checks(&home, check).await;
@@ -60,9 +60,9 @@ async fn new_rows_are_compared_with_those_before_them() {
     assert!(same[4].0 == Outcome::Error && same[4].1.contains("`yesterday` names no rows"), "{}", same[4].1);
 
     let count = rows("2013-01-08", "2013-01-22");
-    let doubled = count.numbers("traffic_volume").unwrap();
-    let doubled = doubled.into_iter().map(|volume| volume.map(|volume| volume as i64 / 3)).collect();
-    let count = count.with_column("traffic_volume", Values::Int(doubled)).unwrap();
+    let third = count.numbers("traffic_volume").unwrap();
+    let third = third.into_iter().map(|volume| volume.map(|volume| volume as i64 / 3)).collect();
+    let count = count.with_column("traffic_volume", Values::Int(third)).unwrap();
     let other = pushed(&home.platform, count).await;
     for (outcome, message) in other.iter().take(3) {
         assert!(*outcome == Outcome::Fail && message.contains("1 of 1 columns drifted"), "{message}");
