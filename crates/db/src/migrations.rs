@@ -41,6 +41,9 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_49_captured_runs",
     "20261122_50_lineage",
     "20261122_60_metric_steps",
+    "20261122_66_reviews",
+    "20261122_67_overrides",
+    "20261122_68_documents",
     "20261122_80_cluster_revisions",
 ];
 

@@ -123,11 +123,13 @@ pub enum ObjectKind {
     Token,
     /// Who is told over HTTP of what happens.
     Webhook,
+    /// A request to move an alias.
+    Review,
 }
 
 impl ObjectKind {
     /// Every kind of object.
-    pub const ALL: [ObjectKind; 21] = [
+    pub const ALL: [ObjectKind; 22] = [
         ObjectKind::Health,
         ObjectKind::Interface,
         ObjectKind::Server,
@@ -149,6 +151,7 @@ impl ObjectKind {
         ObjectKind::Person,
         ObjectKind::Token,
         ObjectKind::Webhook,
+        ObjectKind::Review,
     ];
 
     /// The word for this kind in messages and in the API.
@@ -176,6 +179,7 @@ impl ObjectKind {
             ObjectKind::Person => "person",
             ObjectKind::Token => "token",
             ObjectKind::Webhook => "webhook",
+            ObjectKind::Review => "review",
         }
     }
 }

@@ -24,7 +24,7 @@ struct Rule {
 
 use ObjectKind::{
     Alert, Artifact, Dataset, Deployment, Event, Experiment, Health, Interface, Job, Label, Model, Monitor,
-    Person, Pipeline, Prediction, Project, Run, Server, Token, Verdict, Webhook,
+    Person, Pipeline, Prediction, Project, Review, Run, Server, Token, Verdict, Webhook,
 };
 
 const EVERYONE: &[Role] = &Role::ALL;
@@ -33,6 +33,7 @@ const ASKS: &[Role] =
     &[Role::Analyst, Role::Contributor, Role::Maintainer, Role::Approver, Role::Auditor, Role::Admin];
 const USES: &[Role] = &[Role::Analyst, Role::Contributor, Role::Maintainer, Role::Admin];
 const MAKES: &[Role] = &[Role::Contributor, Role::Maintainer, Role::Admin];
+const TALKS: &[Role] = &[Role::Analyst, Role::Contributor, Role::Maintainer, Role::Approver, Role::Admin];
 const KEEPS: &[Role] = &[Role::Maintainer, Role::Admin];
 const APPROVES: &[Role] = &[Role::Approver, Role::Admin];
 const AUDITS: &[Role] = &[Role::Auditor, Role::Admin];
@@ -44,7 +45,7 @@ const TABLE: &[Rule] = &[
         action: Action::View,
         objects: &[
             Health, Interface, Server, Project, Experiment, Run, Artifact, Dataset, Model, Pipeline, Job,
-            Verdict, Deployment, Monitor, Alert, Prediction, Label, Event,
+            Verdict, Deployment, Monitor, Alert, Prediction, Label, Event, Review,
         ],
         roles: EVERYONE,
     },
@@ -75,8 +76,10 @@ const TABLE: &[Rule] = &[
     Rule { action: Action::Create, objects: &[Webhook], roles: KEEPS },
     Rule { action: Action::Change, objects: &[Webhook], roles: KEEPS },
     Rule { action: Action::Delete, objects: &[Webhook], roles: KEEPS },
-    Rule { action: Action::Promote, objects: &[Model], roles: KEEPS },
-    Rule { action: Action::Approve, objects: &[Model, Dataset, Deployment], roles: APPROVES },
+    Rule { action: Action::Create, objects: &[Review], roles: MAKES },
+    Rule { action: Action::Change, objects: &[Review], roles: TALKS },
+    Rule { action: Action::Promote, objects: &[Model, Review], roles: KEEPS },
+    Rule { action: Action::Approve, objects: &[Model, Dataset, Deployment, Review], roles: APPROVES },
     Rule { action: Action::Audit, objects: &[Event], roles: AUDITS },
     Rule { action: Action::Delete, objects: &[Project, Prediction, Label], roles: ADMIN },
     Rule { action: Action::Administer, objects: &[Server, Project, Person, Token], roles: ADMIN },
@@ -170,6 +173,11 @@ mod tests {
         view prediction      x x x x x x x
         view label           x x x x x x x
         view event           x x x x x x x
+        view review          x x x x x x x
+        create review        - - x x - - x
+        change review        - x x x x - x
+        promote review       - - - x - - x
+        approve review       - - - - x - x
         view person          - - - - - x x
         view token           - - - - - x x
         view webhook         - - - x - - x

@@ -58,6 +58,70 @@ pub enum Error {
         /// The name that was asked for.
         name: String,
     },
+    /// A field of a card or a datasheet cannot be written so.
+    #[error("the field `{field}` {rule}")]
+    Field {
+        /// The field.
+        field: String,
+        /// The rule that is broken.
+        rule: String,
+    },
+    /// No review has that number.
+    #[error("there is no review {number}")]
+    ReviewNotFound {
+        /// The number that was asked for.
+        number: i64,
+    },
+    /// The same move is under review.
+    #[error("review {number} asks for this already")]
+    ReviewExists {
+        /// The review.
+        number: i64,
+    },
+    /// The review has ended.
+    #[error("review {number} is {state}")]
+    ReviewEnded {
+        /// The review.
+        number: i64,
+        /// How it ended, in words.
+        state: &'static str,
+    },
+    /// The one who asked for a move, or made the version, cannot approve it.
+    #[error("`{person}` {why} and cannot approve it")]
+    OwnApproval {
+        /// Who wanted to.
+        person: String,
+        /// What they have to do with it.
+        why: &'static str,
+    },
+    /// An opinion was given for something that is there no more.
+    #[error("review {number} is about {found} now, not about {given}")]
+    ReviewChanged {
+        /// The review.
+        number: i64,
+        /// The digest that was looked at, short.
+        given: String,
+        /// The digest now, short.
+        found: String,
+    },
+    /// A comment that cannot be written so.
+    #[error("the comment {rule}")]
+    Comment {
+        /// The rule that is broken.
+        rule: String,
+    },
+    /// An override that cannot be.
+    #[error("the glass cannot be broken: {rule}")]
+    Override {
+        /// The rule that is broken.
+        rule: String,
+    },
+    /// A cursor that no page gave.
+    #[error("`{cursor}` is not a cursor of this list")]
+    BadCursor {
+        /// What was sent.
+        cursor: String,
+    },
     /// The database did not do it.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -69,11 +133,21 @@ impl Failure for Error {
             Error::UnknownRole { .. }
             | Error::Name(_)
             | Error::TokenLifetime { .. }
-            | Error::ProjectName { .. } => Kind::Invalid,
-            Error::MemberExists { .. } | Error::ProjectExists { .. } => Kind::Conflict,
-            Error::MemberNotFound { .. } | Error::TokenNotFound { .. } | Error::ProjectNotFound { .. } => {
-                Kind::NotFound
-            }
+            | Error::ProjectName { .. }
+            | Error::Field { .. }
+            | Error::Comment { .. }
+            | Error::Override { .. }
+            | Error::BadCursor { .. } => Kind::Invalid,
+            Error::MemberExists { .. }
+            | Error::ProjectExists { .. }
+            | Error::ReviewExists { .. }
+            | Error::ReviewEnded { .. }
+            | Error::ReviewChanged { .. } => Kind::Conflict,
+            Error::OwnApproval { .. } => Kind::Denied,
+            Error::MemberNotFound { .. }
+            | Error::TokenNotFound { .. }
+            | Error::ProjectNotFound { .. }
+            | Error::ReviewNotFound { .. } => Kind::NotFound,
             Error::Db(error) => error.kind(),
         }
     }
@@ -89,6 +163,15 @@ impl Failure for Error {
             Error::MemberExists { .. } => "member_exists",
             Error::MemberNotFound { .. } => "member_not_found",
             Error::TokenNotFound { .. } => "token_not_found",
+            Error::Field { .. } => "field_invalid",
+            Error::ReviewNotFound { .. } => "review_not_found",
+            Error::ReviewExists { .. } => "review_exists",
+            Error::ReviewEnded { .. } => "review_ended",
+            Error::OwnApproval { .. } => "own_approval",
+            Error::ReviewChanged { .. } => "review_changed",
+            Error::Comment { .. } => "comment_invalid",
+            Error::Override { .. } => "override_refused",
+            Error::BadCursor { .. } => "invalid_cursor",
             Error::Db(error) => error.code(),
         }
     }
@@ -102,6 +185,13 @@ impl Failure for Error {
                     None => format!("the roles are {}", roles.join(", ")),
                 })
             }
+            Error::ReviewExists { number } => {
+                Some(format!("`gingham review show {number}` tells how it stands"))
+            }
+            Error::ReviewChanged { number, .. } => {
+                Some(format!("look again: `gingham review show {number}`, then decide"))
+            }
+            Error::OwnApproval { .. } => Some("ask somebody who had no part in it".to_owned()),
             Error::Db(error) => error.hint(),
             _ => None,
         }

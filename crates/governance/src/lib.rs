@@ -2,6 +2,9 @@
 //!
 //! [`decide`] is asked by every route of every protocol. Tokens are kept as BLAKE3 hashes; the secret itself is
 //! shown once, when it is issued.
+//!
+//! [`policy`] says what a move of an alias needs and judges one; [`reviews`] keeps the requests for moves, with what
+//! people think of them; [`documents`] keeps what people write on cards and datasheets.
 
 #![cfg_attr(
     test,
@@ -11,9 +14,12 @@
 mod action;
 mod decision;
 mod directory;
+pub mod documents;
 mod error;
+pub mod policy;
 mod principal;
 mod project;
+pub mod reviews;
 mod role;
 mod store;
 mod token;
