@@ -98,6 +98,18 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// Move an alias to a version.
     Promote(PromoteArguments),
+    /// Say whether a version may take an alias, rule by rule.
+    Policy {
+        #[command(subcommand)]
+        command: crate::commands::policy::PolicyCommand,
+    },
+    /// Ask for moves of guarded aliases, look at them, approve them, carry them out.
+    Review {
+        #[command(subcommand)]
+        command: crate::commands::review::ReviewCommand,
+    },
+    /// Print the card of a version or the datasheet of a dataset, or write fields of it.
+    Card(crate::commands::policy::CardArguments),
     /// Bring a version into a deployment: for all requests, for a share of them, or as a shadow.
     Deploy(crate::commands::traffic::DeployArguments),
     /// Print the Kubernetes manifests of a deployment, as `gingham deploy --target kubernetes` applies them.

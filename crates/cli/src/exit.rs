@@ -28,7 +28,8 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     {
         output::hint(&format!("the server's log tells more under request id {id}"));
     }
-    let check_failed = server.is_some_and(|error| error.code == "check_failed");
+    let check_failed =
+        server.is_some_and(|error| matches!(error.code.as_str(), "check_failed" | "policy_refused"));
     ExitCode::from(if check_failed { CHECK_FAILED } else { FAILED })
 }
 

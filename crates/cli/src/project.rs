@@ -27,7 +27,11 @@ impl Project {
         let folder = folder_of(&file).to_owned();
         let source = SpecSource { files: files_beside(&folder), spec_yaml };
         let spec = platform::spec::parse(&source).map_err(|mut error| {
-            error.file = file.display().to_string();
+            // A policy beside the `gingham.yaml` names itself.
+            error.file = match error.file.as_str() {
+                "gingham.yaml" => file.display().to_string(),
+                other => folder.join(other).display().to_string(),
+            };
             match error.hint.clone() {
                 Some(hint) => hinted(error.to_string(), hint),
                 None => anyhow::Error::new(error),
@@ -75,12 +79,16 @@ pub(crate) fn read_table(path: &Path) -> Result<Table> {
     table.with_context(|| format!("`{shown}` cannot be read"))
 }
 
-/// The small SQL files in the folder, by their names.
+/// The small files with SQL and with policies in the folder, by their names.
 fn files_beside(folder: &Path) -> BTreeMap<String, String> {
     const MOST_BYTES: u64 = 1024 * 1024;
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "sql"))
+        .filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.ends_with(".sql") || name.ends_with(".policy.yaml")
+        })
         .filter(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() <= MOST_BYTES))
         .filter_map(|entry| {
             Some((entry.file_name().into_string().ok()?, fs::read_to_string(entry.path()).ok()?))

@@ -46,7 +46,8 @@ impl Platform {
     /// Moves an alias to a version by hand, and the deployments that follow it.
     ///
     /// # Errors
-    /// When the alias does not point where `expected` says, or there is no such version; nothing moves then.
+    /// When the alias does not point where `expected` says, there is no such version, or a policy guards the alias;
+    /// nothing moves then.
     pub async fn promote(
         &self,
         change: registry::AliasChange,
@@ -54,16 +55,81 @@ impl Platform {
     ) -> Result<registry::AliasMove, Error> {
         let model = change.model.clone();
         let (actor, now) = (actor.clone(), self.clock.now());
+        let moved = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    crate::reviews::let_by(tx, &change).await?;
+                    Ok::<_, Error>(registry::set_alias(tx, &change, &actor, now).await?)
+                })
+            })
+            .await?;
+        self.follow_model(&model).await?;
+        Ok(moved)
+    }
+
+    /// Moves an alias back to the version that answered before, because the platform found that the new one breaks its
+    /// limits. No policy stands in the way of that.
+    pub(crate) async fn take_back_alias(
+        &self,
+        change: registry::AliasChange,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let model = change.model.clone();
+        let (actor, now) = (actor.clone(), self.clock.now());
         let moved: Result<_, registry::Error> = self
             .db
             .write(move |tx| Box::pin(async move { registry::set_alias(tx, &change, &actor, now).await }))
             .await;
-        let moved = moved?;
-        if let Some(applied) = specs::find(&mut self.db.read().await?, &model).await? {
+        moved?;
+        self.follow_model(&model).await
+    }
+
+    /// Takes an alias away. One that a policy guards stays.
+    ///
+    /// # Errors
+    /// When a policy guards the alias, or there is no such model.
+    pub async fn remove_alias(
+        &self,
+        model: &str,
+        alias: &str,
+        reason: &'static str,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let (model, alias) = (model.to_owned(), alias.to_owned());
+        let (actor, now) = (actor.clone(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    crate::reviews::keep(tx, &model, &alias).await?;
+                    Ok(registry::delete_alias(tx, &model, &alias, reason, &actor, now).await?)
+                })
+            })
+            .await
+    }
+
+    /// Refuses to rename a model over which a policy is in force: the policy would be left behind.
+    ///
+    /// # Errors
+    /// When a policy guards the alias that its promotions move.
+    pub async fn may_rename(&self, model: &str) -> Result<(), Error> {
+        let mut read = self.db.read().await?;
+        let applied = specs::find(&mut read, model).await?;
+        match applied.and_then(|applied| {
+            let guarded = applied.spec.policy.as_ref()?.aliases.first().cloned();
+            Some(guarded.unwrap_or(applied.spec.promotion.alias))
+        }) {
+            Some(alias) => crate::reviews::keep(&mut read, model, &alias).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Puts into service what the aliases of a model point at now.
+    pub(crate) async fn follow_model(&self, model: &str) -> Result<(), Error> {
+        if let Some(applied) = specs::find(&mut self.db.read().await?, model).await? {
             self.follow_alias(&applied.spec).await?;
         }
-        self.follow_endpoints(Some(&model)).await?;
-        Ok(moved)
+        self.follow_endpoints(Some(model)).await
     }
 
     /// All deployments.

@@ -124,6 +124,46 @@ macro_rules! errors {
                 /// What is wrong.
                 reason: String,
             },
+            /// A policy guards the alias; it does not move by hand.
+            #[error("`{alias}` of `{model}` is guarded by policy `{policy}` and does not move by hand")]
+            AliasGuarded {
+                /// The model.
+                model: String,
+                /// The alias.
+                alias: String,
+                /// The policy.
+                policy: String,
+                /// The version that it was to point at.
+                version: Option<i64>,
+            },
+            /// No policy guards the alias.
+            #[error("no policy guards `{alias}` of `{model}`")]
+            NotGuarded {
+                /// The model.
+                model: String,
+                /// The alias.
+                alias: String,
+            },
+            /// There is nothing to ask for.
+            #[error("`{alias}` of `{model}` points at version {version} already")]
+            AliasThere {
+                /// The model.
+                model: String,
+                /// The alias.
+                alias: String,
+                /// The version.
+                version: i64,
+            },
+            /// The policy does not allow the move now.
+            #[error("policy `{policy}` does not allow it: {summary}")]
+            PolicyRefused {
+                /// The policy.
+                policy: String,
+                /// Why, in a sentence.
+                summary: String,
+                /// The whole verdict.
+                verdict: Box<governance::policy::PolicyVerdict>,
+            },
             /// The file system does not do what it must.
             #[error("{doing}: {cause}")]
             Files {
@@ -240,7 +280,11 @@ impl Failure for Error {
             | Self::UnknownNotifier { .. }
             | Self::UnknownObject { .. }
             | Self::NoMonitor { .. } => Kind::NotFound,
-            Self::NoRows { .. } | Self::Held { .. } | Self::ProjectNotEmpty { .. } => Kind::Conflict,
+            Self::NoRows { .. }
+            | Self::Held { .. }
+            | Self::AliasThere { .. }
+            | Self::ProjectNotEmpty { .. } => Kind::Conflict,
+            Self::AliasGuarded { .. } => Kind::Denied,
             Self::RowsDoNotFit { .. }
             | Self::Prepared { .. }
             | Self::NotServable { .. }
@@ -249,8 +293,9 @@ impl Failure for Error {
             | Self::RowsUnusable { .. }
             | Self::UnknownRows { .. }
             | Self::NotifiersFile { .. }
+            | Self::NotGuarded { .. }
             | Self::WebhookAddress { .. } => Kind::Invalid,
-            Self::Blocked { .. } => Kind::CheckFailed,
+            Self::Blocked { .. } | Self::PolicyRefused { .. } => Kind::CheckFailed,
             Self::Files { .. } | Self::Server { .. } => Kind::Unavailable,
             Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
             _ => self.inner().map_or(Kind::Internal, Failure::kind),
@@ -275,6 +320,10 @@ impl Failure for Error {
             Self::WebhookAddress { .. } => "webhook_address",
             Self::RowsDoNotFit { .. } => "rows_do_not_fit",
             Self::Blocked { .. } => "check_failed",
+            Self::AliasGuarded { .. } => "alias_guarded",
+            Self::NotGuarded { .. } => "alias_not_guarded",
+            Self::AliasThere { .. } => "alias_there",
+            Self::PolicyRefused { .. } => "policy_refused",
             Self::Prepared { .. } => "prepare_result_unusable",
             Self::Training { .. } => "training_failed",
             Self::NotServable { .. } => "version_not_servable",
@@ -294,6 +343,18 @@ impl Failure for Error {
             Self::NoRows { dataset } => Some(format!("add rows with `gingham push {dataset} FILE`")),
             Self::Blocked { .. } => {
                 Some("mend the rows, or change the check's severity in `gingham.yaml`".into())
+            }
+            Self::AliasGuarded { model, alias, version: Some(version), .. } => Some(format!(
+                "ask for the move: `gingham review ask {model}@{version} --alias {alias} --reason …`"
+            )),
+            Self::AliasGuarded { .. } => {
+                Some("take the policy out of `gingham.yaml` first; that takes an approver's rights".into())
+            }
+            Self::NotGuarded { model, .. } => Some(format!(
+                "name a policy under `risk` in the `gingham.yaml` of `{model}`, or move it by hand"
+            )),
+            Self::PolicyRefused { .. } => {
+                Some("each rule with its reason: `gingham policy check MODEL@VERSION`".into())
             }
             Self::ProjectNotEmpty { .. } => {
                 Some("move what it has to `default`, or delete it too, by the mode of deletion".into())

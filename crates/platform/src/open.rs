@@ -76,13 +76,22 @@ impl Platform {
     /// # Errors
     /// A folder that cannot be written, a database that cannot be opened or is newer than this program.
     pub async fn open(options: PlatformOptions) -> Result<Arc<Self>, Error> {
-        Self::open_with(options, None).await
+        Self::open_with(options, None, Arc::new(SystemClock)).await
+    }
+
+    /// The same, with a present that comes from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Platform::open`].
+    pub async fn open_at(options: PlatformOptions, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Error> {
+        Self::open_with(options, None, clock).await
     }
 
     /// The same with another place for predictions than its own archive.
     pub(crate) async fn open_with(
         options: PlatformOptions,
         sink: Option<Arc<dyn PredictionSink>>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, Error> {
         let folder = options.folder;
         make_folder(&folder)?;
@@ -94,7 +103,6 @@ impl Platform {
         experiments::bring_over_points(&db).await?;
         let artifacts = Artifacts::open(&ArtifactsConfig::at(store)).await?;
         let archive = Arc::new(Archive::open(ArchiveOptions::new(folder.join("archive"))).await?);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sink = sink.unwrap_or_else(|| Arc::new(ArchiveSink::new(Arc::clone(&archive))));
         let serving = Arc::new(Serving::new(sink, Arc::clone(&clock)));
         let platform = Arc::new(Self {

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use crate::spec::{self, Spec, SpecSource};
 use crate::{Error, Platform, specs};
 
+/// The parts that say what a move of the alias needs.
+const POLICY: &str = "policy";
+const PROMOTION: &str = "promotion";
+
 /// What happens to one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +52,18 @@ impl Plan {
     #[must_use]
     pub fn changes_anything(&self) -> bool {
         self.changes.iter().any(|change| change.action != ChangeAction::Unchanged)
+    }
+
+    /// Whether a policy is in force and what it asks would be different afterwards: by another policy, by none, or by
+    /// other promotion rules.
+    #[must_use]
+    pub fn changes_policy(&self) -> bool {
+        let policy = self.changes.iter().find(|change| change.object == POLICY);
+        let in_force = policy.is_some_and(|change| !change.before.is_null());
+        let differs = |change: &Change| {
+            matches!(change.object.as_str(), POLICY | PROMOTION) && change.action != ChangeAction::Unchanged
+        };
+        in_force && self.changes.iter().any(differs)
     }
 }
 
@@ -135,10 +151,18 @@ fn parts(spec: &Spec) -> Vec<(String, Value, String)> {
         ),
         part(
             json!(spec.promotion),
-            "promotion",
+            PROMOTION,
             format!("`{}` moves when {}", spec.promotion.alias, rules_in_words(spec)),
         ),
     ];
+    if let (Some(risk), Some(policy)) = (&spec.risk, &spec.policy) {
+        let detail = format!("`{}` says what a move needs, for risk `{}`", policy.policy, risk.tier);
+        parts.push(part(json!({ "risk": risk, "policy": policy }), POLICY, detail));
+    }
+    if !spec.card.is_empty() {
+        let fields: Vec<&str> = spec.card.keys().map(String::as_str).collect();
+        parts.push(part(json!(spec.card), "card", fields.join(", ")));
+    }
     if let Some(deployment) = &spec.deployment {
         let detail = format!("follows `{}` at /v2/models/{}/infer", deployment.alias, deployment.name);
         parts.push(part(json!(deployment), &format!("deployment {}", deployment.name), detail));

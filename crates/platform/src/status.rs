@@ -16,7 +16,7 @@ const FAILED_JOBS: usize = 5;
 /// One thing that needs attention.
 #[derive(Debug, Clone, Serialize)]
 pub struct Attention {
-    /// `alert` or `job`.
+    /// `alert`, `override` or `job`.
     pub kind: String,
     /// In a line.
     pub title: String,
@@ -57,6 +57,7 @@ impl Platform {
     pub async fn status(&self) -> Result<Status, Error> {
         let alerts = self.firing_alerts(None).await?;
         let mut needs_attention: Vec<Attention> = alerts.iter().map(attention_of).collect();
+        needs_attention.extend(self.overrides_in_force().await?);
         needs_attention.extend(self.failed_jobs().await?);
         let (models, _) = self.models(&PageRequest::first(MODELS)).await?;
         let newest = EventFilter { newest_first: true, ..EventFilter::default() };
@@ -79,6 +80,29 @@ impl Platform {
         };
         let page = PageRequest::first(PageRequest::MOST);
         Ok(list_alerts(&mut self.db.read().await?, &filter, &page).await?.items)
+    }
+
+    /// Broken glass, until an approval by the rules takes its place; expired is worse than standing.
+    async fn overrides_in_force(&self) -> Result<Vec<Attention>, Error> {
+        let now = self.clock.now();
+        let open = governance::reviews::exceptions(&mut self.db.read().await?, None, true).await?;
+        let attention = open.into_iter().map(|exception| {
+            let expired = exception.state(now) == "expired";
+            let how = if expired { "has expired" } else { "is in force" };
+            Attention {
+                kind: "override".to_owned(),
+                title: format!(
+                    "an override of `{}` for version {} of `{}` {how}",
+                    exception.alias, exception.version, exception.model
+                ),
+                detail: format!("{}: {}, until {}", exception.by, exception.reason, exception.expires_at),
+                object: format!("model:{}", exception.model),
+                link: format!("/reviews/{}", exception.review),
+                since: exception.at,
+                severity: if expired { "error" } else { "warn" }.to_owned(),
+            }
+        });
+        Ok(attention.collect())
     }
 
     async fn failed_jobs(&self) -> Result<Vec<Attention>, Error> {

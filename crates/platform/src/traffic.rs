@@ -351,7 +351,7 @@ impl Platform {
             expected: registry::Expected::Version(version),
             reason: format!("taken back: {reason}"),
         };
-        self.promote(change, actor).await?;
+        self.take_back_alias(change, actor).await?;
         let _turn = self.deploying.lock().await;
         let traffic = held.map(|held| held.traffic).unwrap_or_default();
         let reason = format!("version {version}: {reason}");

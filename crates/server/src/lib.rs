@@ -40,6 +40,7 @@ mod pipelines;
 mod predictions;
 pub mod problem;
 mod replicas;
+mod reviews;
 mod router;
 pub mod routes;
 mod runs;

@@ -15,7 +15,7 @@ use crate::routes::Routes;
 use crate::{
     apply, archive_door, captures, carry, cluster, content, data, deployments, endpoint, events, front_door,
     info, lineage, live, mlflow, models, monitoring, oip, openapi, overview, pipelines, predictions,
-    replicas, runs, ui,
+    replicas, reviews, runs, ui,
 };
 
 /// Whether a path belongs to a protocol.
@@ -57,6 +57,8 @@ pub fn routes() -> Routes {
         .and(models::routes())
         .and(models::evidence_routes())
         .and(models::restore_routes())
+        .and(reviews::routes())
+        .and(reviews::card_routes())
         .and(pipelines::routes())
         .and(monitoring::routes())
         .and(data::routes())

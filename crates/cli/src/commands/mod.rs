@@ -19,11 +19,13 @@ mod list;
 mod log;
 mod manage;
 pub(crate) mod notify;
+pub(crate) mod policy;
 mod predict;
 pub(crate) mod prove;
 mod replay;
 pub(crate) mod report;
 mod restore;
+pub(crate) mod review;
 mod run;
 pub(crate) mod serve;
 mod show;
@@ -99,6 +101,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Traffic(shares) => traffic::traffic(&client()?, &shares, json).await?,
         Command::Restore(restore) => restore::restore(&client()?, &restore, json).await?,
         Command::Promote(promote) => manage::promote(&client()?, &promote, json).await?,
+        Command::Policy { command } => return policy::policy(&client()?, &command, json).await,
+        Command::Review { command } => review::review(&client()?, &command, json).await?,
+        Command::Card(card) => policy::card(&client()?, &card, json).await?,
         Command::Run(arguments) => return run::run(&server, arguments).await,
         Command::Rerun(arguments) => return run::rerun(&server, &arguments).await,
         Command::Predict(predict) if predict.batch.runs_here() => {

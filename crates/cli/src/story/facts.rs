@@ -22,6 +22,7 @@ pub(super) async fn ask(client: &Client, project: &Project, report: &FeedReport)
     facts.extend(asked.trained_and_promoted(project).await?);
     facts.extend(asked.served_and_archived(report).await?);
     facts.extend(asked.watched().await?);
+    facts.push(asked.reviewed().await?);
     facts.push(asked.retrained().await?);
     facts.push(asked.deployment_followed().await?);
     facts.push(asked.traced_back().await?);
@@ -128,6 +129,35 @@ impl Asked<'_> {
                 seen: text_at(&first, "promotion.decision"),
             },
         ])
+    }
+
+    /// Every version that became champion did so by a review in which every rule of the policy held.
+    async fn reviewed(&self) -> Result<Fact> {
+        let query = [("model", Some(self.model.to_owned()))];
+        let reviews = self.client.list("/api/v1/reviews", &query, 1_000).await?;
+        let carried_out = |review: &&Value| {
+            text_at(review, "state") == "carried_out"
+                && text_at(review, "verdict.standing") == "allowed"
+                && items(review, "verdict.rules").iter().all(|rule| text_at(rule, "mark") == "pass")
+        };
+        let by_review: Vec<u64> =
+            reviews.iter().filter(carried_out).filter_map(|review| at(review, "version").as_u64()).collect();
+        let promotions =
+            self.client.list(&format!("/api/v1/models/{}/promotions", self.model), &[], 100).await?;
+        let promoted: Vec<u64> = promotions
+            .iter()
+            .filter(|promotion| at(promotion, "promoted") == Value::Bool(true))
+            .filter_map(|promotion| at(promotion, "version").as_u64())
+            .collect();
+        let all = promoted.iter().all(|version| by_review.contains(version));
+        let seen = match reviews.last() {
+            Some(first) => {
+                format!("{} reviews; the first: {}", reviews.len(), text_at(first, "verdict.summary"))
+            }
+            None => "no review".to_owned(),
+        };
+        let happened = !promoted.is_empty() && all;
+        Ok(Fact { step: "each promotion went through the policy and a review", happened, seen })
     }
 
     async fn count(&self, query: &str) -> Result<u64> {

@@ -56,14 +56,25 @@ pub(crate) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/traffic")
 }
 
-/// The example with less history, so that it is quick.
+/// The example with less history, so that it is quick, and without its policy: its alias moves by hand.
 pub(crate) fn short_example() -> (TempDir, PathBuf) {
+    shortened(|yaml| {
+        yaml.lines().filter(|line| !line.starts_with("risk:")).map(|line| format!("{line}\n")).collect()
+    })
+}
+
+/// The same under its policy: its alias moves by reviews.
+pub(crate) fn guarded_example() -> (TempDir, PathBuf) {
+    shortened(|yaml| yaml)
+}
+
+fn shortened(change: impl FnOnce(String) -> String) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let yaml = fs::read_to_string(example().join("gingham.yaml")).unwrap();
     let yaml =
         yaml.replace("first_until: 2013-10-02", "first_until: 2013-02-01").replace("last: 8w", "last: 4w");
-    fs::write(folder.path().join("gingham.yaml"), yaml).unwrap();
-    for file in ["prepare.sql", "traffic.csv.gz"] {
+    fs::write(folder.path().join("gingham.yaml"), change(yaml)).unwrap();
+    for file in ["prepare.sql", "low.policy.yaml", "traffic.csv.gz"] {
         fs::copy(example().join(file), folder.path().join(file)).unwrap();
     }
     let path = folder.path().to_owned();

@@ -11,7 +11,9 @@ fn changed(from: &str, to: &str) -> (tempfile::TempDir, String) {
     let yaml = fs::read_to_string(example().join("gingham.yaml")).unwrap();
     assert!(yaml.contains(from), "the example has no `{from}`");
     fs::write(folder.path().join("gingham.yaml"), yaml.replacen(from, to, 1)).unwrap();
-    fs::copy(example().join("prepare.sql"), folder.path().join("prepare.sql")).unwrap();
+    for file in ["prepare.sql", "low.policy.yaml"] {
+        fs::copy(example().join(file), folder.path().join(file)).unwrap();
+    }
     let path = folder.path().join("gingham.yaml").to_str().unwrap().to_owned();
     (folder, path)
 }

@@ -272,6 +272,7 @@ async fn register(tx: &mut Tx, origin: &Origin, record: Record, now: Timestamp) 
         Record::Alias { model, alias, version } => {
             let reason = format!("brought in from {}", origin.source);
             let change = AliasChange { model, alias, version, expected: Expected::Anything, reason };
+            crate::reviews::let_by(tx, &change).await?;
             registry::set_alias(tx, &change, actor, now).await?;
             Ok(())
         }

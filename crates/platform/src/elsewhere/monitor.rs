@@ -142,6 +142,7 @@ fn spec_of(model: &str, features: Vec<String>, monitor: MonitorSpec) -> Spec {
             source: None,
             time: "event_time".to_owned(),
             first_until: None,
+            datasheet: std::collections::BTreeMap::new(),
         },
         checks: Vec::new(),
         model_checks: Vec::new(),
@@ -158,5 +159,8 @@ fn spec_of(model: &str, features: Vec<String>, monitor: MonitorSpec) -> Spec {
         monitor: Some(monitor),
         retrain: RetrainSpec::default(),
         archive: None,
+        risk: None,
+        card: std::collections::BTreeMap::new(),
+        policy: None,
     }
 }

@@ -75,6 +75,7 @@ impl Replica {
                 worker: options.worker,
             },
             Some(sink),
+            Arc::new(base::SystemClock),
         )
         .await?;
         let replica = Arc::new(Self {

@@ -19,6 +19,8 @@ pub struct SpecSource {
 }
 
 const FILE: &str = "gingham.yaml";
+/// How the names of files with policies end.
+const POLICY_FILE: &str = ".policy.yaml";
 const MOST_BYTES: usize = 256 * 1024;
 const MOST_CANDIDATES: usize = 50;
 const MOST_FEATURES: usize = 2_000;
@@ -27,9 +29,11 @@ const METRICS: [&str; 5] = ["mae", "rmse", "wape", "mape", "r2"];
 /// Reads a spec; an error says where it is and what was probably meant.
 pub fn parse(source: &SpecSource) -> Result<Spec, SpecError> {
     let (positions, value) = read_value(&source.spec_yaml)?;
-    let spec: Spec =
+    let mut spec: Spec =
         serde_path_to_error::deserialize(value).map_err(|cause| shape_error(&positions, &cause))?;
-    Sense { positions: &positions, source }.check(&spec)?;
+    let sense = Sense { positions: &positions, source };
+    sense.check(&spec)?;
+    spec.policy = sense.policy(&spec)?;
     Ok(spec)
 }
 
@@ -102,6 +106,27 @@ impl Sense<'_> {
             };
             SpecError { hint: misfit.hint, ..self.wrong(&path, misfit.message) }
         })
+    }
+
+    /// The policy that the file names, read and found to be for its tier; cards and datasheets on the way.
+    fn policy(&self, spec: &Spec) -> Result<Option<governance::policy::Policy>, SpecError> {
+        for (part, fields) in [("card", &spec.card), ("data.datasheet", &spec.data.datasheet)] {
+            for (field, text) in fields {
+                governance::documents::check(field, text)
+                    .map_err(|cause| self.wrong(&format!("{part}.{field}"), cause.to_string()))?;
+            }
+        }
+        let Some(risk) = &spec.risk else { return Ok(None) };
+        check_name("tier", &risk.tier).map_err(|cause| self.wrong("risk.tier", cause.to_string()))?;
+        if !risk.policy.ends_with(POLICY_FILE) || risk.policy.contains(['/', '\\']) {
+            let message = format!("a policy is a file beside {FILE} whose name ends with `{POLICY_FILE}`");
+            return Err(self.wrong("risk.policy", message));
+        }
+        let Some(text) = self.source.files.get(&risk.policy) else {
+            let message = format!("the file `{}` was not found beside {FILE}", risk.policy);
+            return Err(self.wrong("risk.policy", message));
+        };
+        super::parse_policy(&risk.policy, text, Some(&risk.tier)).map(Some)
     }
 
     fn wrong(&self, path: &str, message: String) -> SpecError {

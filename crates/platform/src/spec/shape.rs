@@ -1,9 +1,12 @@
 //! The parts of a `gingham.yaml`.
 
+use std::collections::BTreeMap;
+
 use base::{Period, Timestamp};
 use checks::Check;
 use checks::gate::Rule;
 use checks::model::ModelCheck;
+use governance::policy::Policy;
 use monitoring::MonitorSpec;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +49,25 @@ pub struct Spec {
     /// How long its predictions are kept; for ever when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<ArchiveSpec>,
+    /// How much is at stake, and the policy for that; without it aliases move as whoever may wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskSpec>,
+    /// What people say of its versions: fields of the model card.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub card: BTreeMap<String, String>,
+    /// The policy that `risk` names, once its file is read.
+    #[serde(skip)]
+    pub policy: Option<Policy>,
+}
+
+/// How much is at stake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RiskSpec {
+    /// The tier, such as `low`.
+    pub tier: String,
+    /// The file of the policy for that tier, beside the `gingham.yaml`: `low.policy.yaml`.
+    pub policy: String,
 }
 
 /// How predictions are kept.
@@ -70,6 +92,9 @@ pub struct DataSpec {
     /// Only rows before this time become the first version.
     #[serde(default)]
     pub first_until: Option<Timestamp>,
+    /// What people say of the dataset: fields of its datasheet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub datasheet: BTreeMap<String, String>,
 }
 
 /// How a model is made.

@@ -3,9 +3,10 @@
 use lineage::{Graph, Node};
 use std::collections::BTreeMap;
 
-use base::{Digest, NewEvent, ObjectRef};
+use base::{Actor, Digest, NewEvent, ObjectRef, Timestamp};
 use checks::gate::{Demand, Evaluated, Others, Rule, RuleResult, metric_gate};
 use checks::{CheckResult, Outcome, Severity, Verdict};
+use db::Tx;
 use registry::{AliasChange, Expected, NewPromotion, NewVersion};
 use serde_json::{Value, json};
 use stats::Profile;
@@ -17,6 +18,7 @@ use super::steps::{Pipeline, StepResult, parts};
 use super::{TrainOutcome, params};
 use crate::Error;
 use crate::proving::keep_verdict;
+use crate::reviews::{self, Guard};
 
 /// Where chance in the bootstrap of the rules starts.
 const SEED: u64 = 7;
@@ -165,53 +167,35 @@ async fn write(
     let previous = judged.champion.as_ref().map(|(version, _)| version.number);
     let same = judged.champion.as_ref().is_some_and(|(version, _)| version.digest == new.digest);
     let passed = rules.iter().all(|rule| rule.passed) && !checked.blocked;
-    let promoted = !rules.is_empty() && !same && passed;
-    let decision = decide(&rules, &checked, same, &alias);
-    let (pipeline_run, told) = (pipeline.run.clone(), decision.clone());
-    let listed = json!(rules);
+    let holds = !rules.is_empty() && !same && passed;
+    let guard = Guard::over(pipeline.applied.clone()).filter(|guard| guard.policy.guards(&alias));
+    let told = decide(&rules, &checked, same, &alias);
+    let pipeline_run = pipeline.run.clone();
+    let weighed = rules.clone();
     let origin = Origin::of(&new);
     let cause = pipeline.cause.words.clone();
-    let version = pipeline
+    let (version, promoted, decision) = pipeline
         .platform
         .db
         .write(move |tx| {
             Box::pin(async move {
                 let model = new.model.clone();
                 let digest: Option<Digest> = new.digest;
-                let version = registry::create_version(tx, new, &actor, now).await?;
-                let promotion = NewPromotion {
-                    model: model.clone(),
-                    version: version.number,
-                    previous,
-                    alias: alias.clone(),
-                    promoted,
-                    decision: told.clone(),
-                    reason: cause,
-                    rules: listed,
-                };
-                registry::record_promotion(tx, promotion, &actor, now).await?;
-                keep_verdict(tx, &model, version.number, &actor, now, &checked).await?;
-                lineage::put(tx, &origin.of_version(&model, version.number), now).await?;
-                if promoted {
-                    let expected = previous.map_or(Expected::Nothing, Expected::Version);
-                    let change = AliasChange {
-                        model: model.clone(),
-                        alias,
-                        version: version.number,
-                        expected,
-                        reason: told,
-                    };
-                    registry::set_alias(tx, &change, &actor, now).await?;
-                }
-                let summary = format!("pipeline run of `{model}` made version {}", version.number);
+                let version = registry::create_version(tx, new, &actor, now).await?.number;
+                keep_verdict(tx, &model, version, &actor, now, &checked).await?;
+                lineage::put(tx, &origin.of_version(&model, version), now).await?;
+                let weighing =
+                    Weighing { model, version, previous, alias, cause, rules: weighed, holds, told };
+                let (promoted, decision) = weighing.decide(tx, guard.as_ref(), &actor, now).await?;
+                let summary = format!("pipeline run of `{}` made version {version}", weighing.model);
                 let event = NewEvent::new(
                     "pipeline.registered",
                     &actor,
                     ObjectRef::new("pipeline_run", &pipeline_run),
                     summary,
                 );
-                tx.append_event(event.with(json!({ "version": version.number, "digest": digest }))).await?;
-                Ok::<_, Error>(version.number)
+                tx.append_event(event.with(json!({ "version": version, "digest": digest }))).await?;
+                Ok::<_, Error>((version, promoted, decision))
             })
         })
         .await?;
@@ -223,6 +207,80 @@ async fn write(
         decision,
         rules,
     })
+}
+
+/// A version that was weighed by the promotion rules, and what they said.
+struct Weighing {
+    model: String,
+    version: i64,
+    previous: Option<i64>,
+    alias: String,
+    cause: String,
+    rules: Vec<RuleResult>,
+    /// Whether all rules hold.
+    holds: bool,
+    told: String,
+}
+
+impl Weighing {
+    /// Lets the version take the alias if the rules hold: at once, or by a review where a policy guards the alias.
+    /// Answers whether it did and why, and writes that down.
+    async fn decide(
+        &self,
+        tx: &mut Tx,
+        guard: Option<&Guard>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(bool, String), Error> {
+        let about = (self.model.as_str(), self.alias.as_str(), self.version);
+        let Some(guard) = guard.filter(|_| self.holds) else {
+            self.record(tx, self.holds, &self.told, actor, now).await?;
+            if self.holds {
+                let change = AliasChange {
+                    model: self.model.clone(),
+                    alias: self.alias.clone(),
+                    version: self.version,
+                    expected: self.previous.map_or(Expected::Nothing, Expected::Version),
+                    reason: self.told.clone(),
+                };
+                registry::set_alias(tx, &change, actor, now).await?;
+            }
+            return Ok((self.holds, self.told.clone()));
+        };
+        let prefix = format!("promoted to {}: ", self.alias);
+        let reason = self.told.strip_prefix(&prefix).unwrap_or(&self.told);
+        let attempt =
+            reviews::ask_and_attempt(tx, guard, about, (reason, None), Some(&self.rules), actor, now).await?;
+        if let Some(decision) = attempt.decision() {
+            return Ok((true, decision));
+        }
+        let waits = format!("review {}: {}", attempt.review.number, attempt.verdict.summary);
+        let decision = format!("not promoted yet: {reason}; {waits}");
+        self.record(tx, false, &decision, actor, now).await?;
+        Ok((false, decision))
+    }
+
+    async fn record(
+        &self,
+        tx: &mut Tx,
+        promoted: bool,
+        decision: &str,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let promotion = NewPromotion {
+            model: self.model.clone(),
+            version: self.version,
+            previous: self.previous,
+            alias: self.alias.clone(),
+            promoted,
+            decision: decision.to_owned(),
+            reason: self.cause.clone(),
+            rules: json!(self.rules),
+        };
+        registry::record_promotion(tx, promotion, actor, now).await?;
+        Ok(())
+    }
 }
 
 /// The decision in one sentence; the rules tell the rest.

@@ -1,6 +1,5 @@
 //! A platform in a temporary folder, with the traffic example applied.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -46,7 +45,7 @@ pub(crate) fn spec() -> SpecSource {
     let read = |name: &str| fs::read_to_string(example().join(name)).unwrap();
     SpecSource {
         spec_yaml: read("gingham.yaml").replace("last: 8w", "last: 4w"),
-        files: BTreeMap::from([("prepare.sql".to_owned(), read("prepare.sql"))]),
+        files: ["prepare.sql", "low.policy.yaml"].map(|name| (name.to_owned(), read(name))).into(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Planning and applying a `gingham.yaml`.
 
 use axum::extract::State;
-use governance::{Action, ObjectKind};
+use base::Kind;
+use governance::{Action, Object, ObjectKind, decide};
 use platform::spec::SpecSource;
 use utoipa_axum::routes;
 
@@ -34,7 +35,20 @@ async fn apply(
     caller: Caller,
     Json(asked): Json<SpecBody>,
 ) -> Result<Json<PlanBody>, Problem> {
-    let plan = app.platform().apply(&source_of(asked), &caller.actor()).await?;
+    let source = source_of(asked);
+    let planned = app.platform().plan(&source).await?;
+    if planned.changes_policy() {
+        // Whoever could loosen a policy alone would not be bound by it.
+        let model = Object::named(ObjectKind::Model, &planned.model);
+        let decision = decide(caller.principal(), Action::Approve, &model);
+        if !decision.allowed {
+            let detail =
+                format!("this changes what a move needs under the policy in force: {}", decision.reason);
+            return Err(Problem::new(Kind::Denied, "policy_in_force", detail)
+                .with_hint("let somebody who may approve apply it, or leave `risk`, its policy and `promotion` as they are"));
+        }
+    }
+    let plan = app.platform().apply(&source, &caller.actor()).await?;
     Ok(Json(PlanBody::from(plan)))
 }
 

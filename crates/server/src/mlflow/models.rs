@@ -46,6 +46,7 @@ pub(super) async fn rename(State(app): State<App>, asked: Asked) -> Answer {
     asked.required("name")?;
     let name = asked.required("new_name")?;
     check_model_name("new_name", shapes::plain(name))?;
+    app.platform().may_rename(asked.required("name")?).await.map_err(crate::problem::Problem::from)?;
     let change = ModelChange { name: Some(name.to_owned()), ..ModelChange::default() };
     change_model(app, asked, change).await
 }
@@ -141,26 +142,20 @@ pub(super) async fn set_alias(State(app): State<App>, asked: Asked) -> Answer {
         expected: Expected::Anything,
         reason: "set through MLflow's API".to_owned(),
     };
-    let (actor, now, model) = (asked.actor, app.now(), change.model.clone());
-    app.db()
-        .write(move |tx| Box::pin(async move { registry::set_alias(tx, &change, &actor, now).await }))
-        .await
-        .map_err(|error| of_version(error, &of.0, of.1))?;
-    app.platform().follow_endpoints(Some(&model)).await.map_err(crate::problem::Problem::from)?;
-    Ok(super::nothing())
+    match app.platform().promote(change, &asked.actor).await {
+        Ok(_) => Ok(super::nothing()),
+        Err(platform::Error::Registry(error)) => Err(of_version(error, &of.0, of.1)),
+        Err(other) => Err(crate::problem::Problem::from(other).into()),
+    }
 }
 
 pub(super) async fn delete_alias(State(app): State<App>, asked: Asked) -> Answer {
     let name = asked.required("name")?.to_owned();
     let alias = asked.required("alias")?.to_owned();
-    let (actor, now) = (asked.actor, app.now());
-    app.db()
-        .write(move |tx| {
-            Box::pin(async move {
-                registry::delete_alias(tx, &name, &alias, "removed through MLflow's API", &actor, now).await
-            })
-        })
-        .await?;
+    app.platform()
+        .remove_alias(&name, &alias, "removed through MLflow's API", &asked.actor)
+        .await
+        .map_err(crate::problem::Problem::from)?;
     Ok(super::nothing())
 }
 

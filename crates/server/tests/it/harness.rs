@@ -51,6 +51,11 @@ pub async fn server() -> Server {
 
 /// A server over that database and a fresh folder.
 pub async fn over(database: TestDatabase, settings: Settings) -> Server {
+    over_at(database, settings, Arc::new(base::SystemClock)).await
+}
+
+/// A server over that database and a fresh folder, whose present comes from the test.
+pub async fn over_at(database: TestDatabase, settings: Settings, clock: Arc<dyn base::Clock>) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let options = PlatformOptions {
         folder: folder.path().to_owned(),
@@ -58,7 +63,7 @@ pub async fn over(database: TestDatabase, settings: Settings) -> Server {
         artifacts: None,
         worker: Worker { program: "false".into(), arguments: Vec::new() },
     };
-    let platform = Platform::open(options).await.unwrap();
+    let platform = Platform::open_at(options, clock).await.unwrap();
     let app = App::new(Arc::clone(&platform), settings);
     Server { router: router(app.clone()), app, database: platform.db.clone(), _kept: (database, folder) }
 }

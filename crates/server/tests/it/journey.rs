@@ -8,12 +8,13 @@ use crate::harness::{Server, over, request, server};
 
 const SPEC: &str = include_str!("../../../../examples/traffic/gingham.yaml");
 const PREPARE: &str = include_str!("../../../../examples/traffic/prepare.sql");
+const POLICY: &str = include_str!("../../../../examples/traffic/low.policy.yaml");
 const ROWS: &str = "holiday,temp,rain_1h,snow_1h,clouds_all,weather_main,weather_description,date_time,traffic_volume\n\
     None,288.28,0.0,0.0,40,Clouds,scattered clouds,2012-10-02 09:00:00,5545\n\
     None,0.0,0.0,0.0,75,Clouds,broken clouds,2012-10-02 10:00:00,4516\n";
 
 fn spec() -> Value {
-    json!({ "spec_yaml": SPEC, "files": { "prepare.sql": PREPARE } })
+    json!({ "spec_yaml": SPEC, "files": { "prepare.sql": PREPARE, "low.policy.yaml": POLICY } })
 }
 
 fn csv(path: &str, rows: &str) -> Request<Body> {

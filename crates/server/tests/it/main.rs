@@ -5,6 +5,7 @@
 mod access;
 mod alerts;
 mod archive_door;
+mod cards;
 mod data;
 mod deployments;
 mod document;
@@ -17,5 +18,6 @@ mod pipelines;
 mod predictions;
 mod records;
 mod requests;
+mod reviews;
 mod runs;
 mod stopping;
