@@ -1,5 +1,6 @@
 // Answers `/api/v1` from the invented history: the mock server and the unit tests both ask it.
 import { datasetVersions, events, history, lineage, pipelineRuns, predictions, preview, runs, verdicts } from "./records.mjs";
+import { overrides, review, reviews, sheet } from "./reviews.mjs";
 import { alerts, before, CLOUDS, hex, iso, monitorWindows, promotions, signature, spec, versions } from "./world.mjs";
 
 const windows = monitorWindows();
@@ -120,6 +121,12 @@ function act(id, verb, body) {
 }
 
 const ROUTES = [
+  ["GET", /^\/reviews$/, (_, query) => page(reviews().filter((each) => !query.get("model") || each.model === query.get("model")), query)],
+  ["GET", /^\/reviews\/(\d+)$/, ([number]) => review(number)],
+  ["POST", /^\/reviews\/(\d+)\/[a-z-]+$/, ([number]) => review(number)],
+  ["GET", /^\/overrides$/, () => ({ items: overrides() })],
+  ["GET", /^\/models\/([^/]+)\/versions\/([^/]+)\/card$/, ([model, number]) => sheet(`${model}, version ${number}`)],
+  ["GET", /^\/datasets\/([^/]+)\/datasheet$/, ([dataset]) => sheet(dataset)],
   ["GET", /^\/info$/, () => ({ name: "gingham", version: "0.1.0", started_at: before(46), data_folder: "./gingham-data", principal: { name: "local", kind: "user" }, engines: ["gingham"] })],
   ["GET", /^\/status$/, status],
   ["GET", /^\/models$/, (_, query) => page([traffic, deliveries], query)],

@@ -4,7 +4,7 @@ import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 import { handle } from "../dev/handle.mjs";
 import { open } from "./open.tsx";
-import { requests } from "./setup.ts";
+import { answer, requests } from "./setup.ts";
 
 test("the palette finds a run and goes there", async () => {
   const user = userEvent.setup();
@@ -68,4 +68,26 @@ test("a chart can be read as a table", async () => {
   open("/monitoring/traffic");
   await user.click((await screen.findAllByRole("button", { name: "Show as table" }))[0] as HTMLElement);
   expect(await screen.findByText("Allowed", { selector: "th" })).toBeTruthy();
+});
+
+test("a review is approved for the digest that is shown", async () => {
+  const user = userEvent.setup();
+  open("/reviews/2");
+  await user.click(await screen.findByRole("button", { name: "Approve" }));
+  const dialog = await screen.findByRole("dialog", { name: "Approve", hidden: true });
+  await user.type(within(dialog).getByLabelText("Comment"), "looked at the snow");
+  await user.click(within(dialog).getByRole("button", { name: "Approve", hidden: true }));
+  await waitFor(() => expect(requests).toContain("POST /reviews/2/approve"));
+});
+
+test("a guarded alias leads to a review", async () => {
+  const user = userEvent.setup();
+  answer((method, path) => (method === "POST" && path.includes("/aliases/") ? { status: 403, body: { code: "alias_guarded", title: "not allowed", detail: "`champion` of `traffic` is guarded by policy `high-risk`" } } : method === "POST" && path === "/reviews" ? { status: 201, body: { number: 2 } } : undefined));
+  const { history } = open("/models/traffic/versions/3");
+  await user.click(await screen.findByRole("button", { name: "Move an alias here" }));
+  const dialog = await screen.findByRole("dialog", { name: "Move an alias", hidden: true });
+  await user.type(within(dialog).getByLabelText("Reason"), "better");
+  await user.click(within(dialog).getByRole("button", { name: "Move champion", hidden: true }));
+  await user.click(await within(dialog).findByRole("button", { name: "Ask for a review", hidden: true }));
+  await waitFor(() => expect(history.location.pathname).toBe("/reviews/2"));
 });

@@ -40,6 +40,7 @@ async function pages() {
   for (const experiment of Array.isArray(experiments) ? experiments : (experiments?.items ?? [])) run ??= first(await api(`/experiments/${experiment.id}/runs`))?.id;
   const runs = ((await api("/runs?limit=4"))?.items ?? []).map((one) => one.id);
   const dataset = first(await api("/datasets"))?.name;
+  const review = first(await api("/reviews"))?.number;
   const pipeline = first(await api("/pipeline-runs"))?.id;
   const deployment = first(await api("/deployments"))?.name;
   const alert = first(await api("/alerts"))?.id;
@@ -49,6 +50,9 @@ async function pages() {
     ["models", "/models", [model]],
     ["model", model && `/models/${model}`, [model, "Versions", "Why each version was promoted"]],
     ["version", version && `/models/${model}/versions/${version}`, [`v${version}`, "Decision", "Lineage"]],
+    ["card", version && `/models/${model}/versions/${version}/card`, ["What people say", "Performance"]],
+    ["reviews", "/reviews?state=all", ["Asked by"]],
+    ["review", review && `/reviews/${review}`, ["Verdict", "What changes", "Discussion"]],
     ["runs", "/runs", ["Started"]],
     ["run", run && `/runs/${run}`, ["Params", "Metrics"]],
     ["compare", runs.length > 1 && `/runs/compare?runs=${runs.slice(0, 4).join(",")}`, ["Side by side"]],

@@ -174,6 +174,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/{dataset}/datasheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The datasheet of a dataset. */
+        get: operations["get_datasheet"];
+        /** Writes fields of the datasheet of a dataset. */
+        put: operations["write_datasheet"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/datasheet/{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The datasheet of a dataset as `markdown`, `html`, or with the metadata of `huggingface`. */
+        get: operations["get_datasheet_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{dataset}/versions": {
         parameters: {
             query?: never;
@@ -743,6 +778,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{model}/policy-verdict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether a move of an alias would be allowed, rule by rule; asks for nothing and changes nothing. */
+        post: operations["judge_move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{model}/predictions": {
         parameters: {
             query?: never;
@@ -916,6 +968,41 @@ export interface paths {
          *     The comparison is kept as a verdict of the version, too.
          */
         post: operations["backtest_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{version}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The card of a version: what people wrote, what is recorded, and what is still blank. */
+        get: operations["get_card"];
+        /** Writes fields of the card of a version. Approvals of reviews about it do not count any more. */
+        put: operations["write_card"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/versions/{version}/card/{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The card of a version as `markdown`, `html`, or with the metadata of `huggingface`. */
+        get: operations["get_card_page"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1129,6 +1216,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Broken glass, newest first: what stands and what has expired without an approval in its place. */
+        get: operations["list_overrides"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pipeline-runs": {
         parameters: {
             query?: never;
@@ -1276,6 +1380,183 @@ export interface paths {
         get: operations["list_carried"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review-mentions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Comments that name the one who asks, in reviews that they have not opened since. */
+        get: operations["list_mentions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reviews, newest first, each with how it stands. */
+        get: operations["list_reviews"];
+        put?: never;
+        /**
+         * Asks for a move of a guarded alias. Where the policy approves by itself and every rule holds, the alias has moved when
+         *     the answer comes.
+         */
+        post: operations["ask_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A review: what changes, the verdict, opinions, the discussion, and what happened. */
+        get: operations["get_review"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{number}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves what a review asks for. Whoever asked for it or trained the version cannot. */
+        post: operations["approve_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{number}/break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves the alias although a rule does not hold. The reason is kept and the override listed until it is made good. */
+        post: operations["break_glass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{number}/carry-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Moves the alias, if the policy allows it now; the deployments that follow it serve that version before the answer
+         *     comes.
+         */
+        post: operations["carry_out_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{number}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes a review without a move. */
+        post: operations["close_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{number}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds to the discussion. */
+        post: operations["comment_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{number}/request-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for changes; the review does not pass until it is about something else, or the one who asked approves. */
+        post: operations["request_changes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{number}/revise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a review ask for another version, or for the same one as things are now; approvals begin anew. */
+        post: operations["revise_review"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1715,6 +1996,22 @@ export interface components {
             /** @description Its path within the run. */
             path: string;
         };
+        /** @description A move that is asked for. */
+        AskBody: {
+            /** @description The alias. */
+            alias?: string;
+            /** @description Whether it is carried out as soon as the policy allows; when absent, if the policy approves by itself. */
+            at_once?: boolean | null;
+            /** @description The model. */
+            model: string;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description The version that the alias is to point at.
+             */
+            version: number;
+        };
         /** @description One thing that needs attention. */
         AttentionBody: {
             /** @description More words. */
@@ -1801,6 +2098,15 @@ export interface components {
             /** @description Code, environment, params, inputs, outputs and resources; `docs/repeatable-runs.md` tells of its fields. */
             record: Record<string, never>;
         };
+        /** @description A field of the card that differs. */
+        CardChangeBody: {
+            /** @description On the card of the version that is to answer. */
+            after?: string | null;
+            /** @description On the card of the version that answers now. */
+            before?: string | null;
+            /** @description The field. */
+            field: string;
+        };
         /** @description What became of a batch. */
         CarriedBody: {
             /** @description How many records were applied. */
@@ -1874,6 +2180,24 @@ export interface components {
             runs: number;
             /** @description Some of them. */
             some: components["schemas"]["NamedRun"][];
+        };
+        /** @description How a check came out on both versions: `pass`, `warn`, `fail` or `error`. */
+        CheckChangeBody: {
+            /** @description On the version that is to answer. */
+            after?: string | null;
+            /** @description On the version that answers now. */
+            before?: string | null;
+            /** @description The check. */
+            id: string;
+            /** @description The result on that version, in a sentence. */
+            message?: string | null;
+            /** @description The verdict that holds it. */
+            verdict?: string | null;
+        };
+        /** @description Why a review is closed. */
+        CloseBody: {
+            /** @description Why. */
+            reason?: string;
         };
         /** @description How a deployment is in its cluster. */
         ClusterBody: {
@@ -1981,6 +2305,16 @@ export interface components {
             nullable: boolean;
             /** @description `int`, `real`, `text`, `bool` or `time`. */
             type: string;
+        };
+        /** @description A part of a discussion that is about to be written. */
+        CommentBody: {
+            /**
+             * Format: int64
+             * @description The comment that it answers.
+             */
+            parent?: number | null;
+            /** @description Markdown; `@name` tells that person. */
+            text: string;
         };
         /** @description What is compared. */
         Compare: {
@@ -2355,6 +2689,22 @@ export interface components {
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
         };
+        /** @description Fields that are about to be written. */
+        FieldsBody: {
+            /** @description Texts by field, in Markdown; an empty one makes a field blank. */
+            fields: {
+                [key: string]: string;
+            };
+        };
+        /** @description Broken glass. */
+        GlassBody: {
+            /** @description How long it stands, such as `4h`. */
+            lasts: string;
+            /** @description Why; kept for ever. */
+            reason: string;
+            /** @description The ticket or incident. */
+            ticket?: string;
+        };
         /** @description The part of the graph around a thing. */
         GraphBody: {
             /** @description The steps between them. */
@@ -2498,6 +2848,17 @@ export interface components {
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
         };
+        /** @description Which move is to be judged. */
+        JudgeBody: {
+            /** @description The alias that would move. */
+            alias?: string;
+            /** @description The name of the file that this text is from; errors name it. */
+            file?: string | null;
+            /** @description The text of another policy than the one in force, to try it. */
+            policy?: string | null;
+            /** @description The version: a number, an alias or `latest`. */
+            version: unknown;
+        };
         /** @description Outcomes of predictions. */
         LabelsBody: {
             /** @description The outcomes: `{prediction_id, value, label_time}` or `{entity, event_time, value, label_time}`. */
@@ -2536,6 +2897,34 @@ export interface components {
             items: unknown[];
             /** @description The same as a YAML stream. */
             yaml: string;
+        };
+        /** @description A comment that names the one who asks. */
+        MentionBody: components["schemas"]["ReviewComment"] & {
+            /**
+             * Format: int64
+             * @description The review.
+             */
+            review: number;
+        };
+        /** @description Comments that name the one who asks and that they have not looked at. */
+        Mentions: {
+            /** @description The comments, oldest first. */
+            items: components["schemas"]["MentionBody"][];
+        };
+        /** @description A metric of both versions. */
+        MetricChangeBody: {
+            /**
+             * Format: double
+             * @description Of the version that is to answer.
+             */
+            after?: number | null;
+            /**
+             * Format: double
+             * @description Of the version that answers now.
+             */
+            before?: number | null;
+            /** @description Its name. */
+            key: string;
         };
         /** @description A metric of both; null where it is absent or not a number. */
         MetricPairBody: {
@@ -2763,6 +3152,78 @@ export interface components {
             /** @description Its name or id. */
             name: string;
         };
+        /** @description What somebody thinks of a review. */
+        OpinionBody: {
+            /** @description In words. */
+            comment?: string;
+            /** @description The digest that was looked at; if the review is about another one by now, the answer is 409. */
+            digest?: string | null;
+        };
+        /** @description What somebody thinks. */
+        OpinionGivenBody: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Who. */
+            author: string;
+            /** @description In their words. */
+            comment: string;
+            /** @description Whether the review is still about that. */
+            current: boolean;
+            /** @description What they looked at. */
+            digest: string;
+            /** @description `approve` or `request_changes`. */
+            opinion: string;
+        };
+        /** @description Broken glass. */
+        OverrideBody: {
+            /** @description The alias. */
+            alias: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            at: string;
+            /** @description Who answers for it. */
+            by: string;
+            /** @description Why it was over. */
+            ended_why: string;
+            /**
+             * Format: date-time
+             * @description Until when it stands.
+             */
+            expires_at: string;
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: int64
+             * @description 1, 2, 3 …
+             */
+            number: number;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description The review whose rules it stands in for.
+             */
+            review: number;
+            /** @description `standing`, `expired` or `over`. */
+            state: string;
+            /** @description The ticket or incident. */
+            ticket: string;
+            /**
+             * Format: int64
+             * @description The version.
+             */
+            version: number;
+        };
+        /** @description Overrides, newest first. */
+        Overrides: {
+            /** @description The overrides. */
+            items: components["schemas"]["OverrideBody"][];
+        };
         /** @description A walk through the steps of a model's pipeline. */
         PipelineRunBody: {
             /** @description Who started it. */
@@ -2823,6 +3284,57 @@ export interface components {
              * @description Its value; null where it is not a number.
              */
             value?: number | null;
+        };
+        /** @description One rule of a policy with how it came out. */
+        PolicyRuleBody: {
+            /** @description What it asks, in words. */
+            asks: string;
+            /** @description `pass`, `waits` or `fail`. */
+            mark: string;
+            /** @description Pages that show what it was judged by. */
+            proofs: components["schemas"]["ProofBody"][];
+            /** @description Its place in the policy, such as `require.schema`. */
+            rule: string;
+            /** @description Why, in a sentence. */
+            why: string;
+        };
+        /** @description Whether a move may be carried out, rule by rule. */
+        PolicyVerdictBody: {
+            /** @description The alias. */
+            alias: string;
+            /** @description Whether it may be carried out now. */
+            allowed: boolean;
+            /**
+             * Format: date-time
+             * @description When it was judged.
+             */
+            at: string;
+            /** @description Whether the policy itself approves when all else holds. */
+            automatic: boolean;
+            /** @description What approvals are given for. */
+            digest: string;
+            /** @description The model. */
+            model: string;
+            /** @description The policy. */
+            policy: string;
+            /**
+             * Format: int64
+             * @description The version that the alias points at.
+             */
+            previous?: number | null;
+            /** @description Every rule. */
+            rules: components["schemas"]["PolicyRuleBody"][];
+            /** @description `allowed`, `overridden`, `waits` or `refused`. */
+            standing: string;
+            /** @description In a sentence. */
+            summary: string;
+            /** @description Its tier of risk. */
+            tier: string;
+            /**
+             * Format: int64
+             * @description The version.
+             */
+            version: number;
         };
         /** @description An archived prediction with its newest label. */
         PredictionBody: {
@@ -2948,6 +3460,13 @@ export interface components {
             items: components["schemas"]["PromotionBody"][];
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
+        };
+        /** @description A page that shows what a rule was judged by. */
+        ProofBody: {
+            /** @description Where it is. */
+            link: string;
+            /** @description What it is. */
+            title: string;
         };
         /** @description What the checks say of new rows. */
         PushVerdictBody: {
@@ -3104,6 +3623,120 @@ export interface components {
             /** @description What is missing, or what may be the cause. */
             why?: string | null;
         };
+        /** @description A request to move an alias. */
+        ReviewBody: {
+            /** @description The alias. */
+            alias: string;
+            /** @description Whether it is carried out as soon as the policy allows. */
+            at_once: boolean;
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             */
+            created_at: string;
+            /** @description What approvals are given for. */
+            digest: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            /** @description Who ended it. */
+            ended_by?: string | null;
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: int64
+             * @description 1, 2, 3 …
+             */
+            number: number;
+            /** @description How it ended, in a sentence. */
+            outcome: string;
+            /** @description The policy. */
+            policy: string;
+            /**
+             * Format: int64
+             * @description The version that it pointed at when this was asked for.
+             */
+            previous?: number | null;
+            /** @description Why it is asked for. */
+            reason: string;
+            /** @description Who asked. */
+            requester: string;
+            /** @description `open`, `carried_out` or `closed`. */
+            state: string;
+            /** @description Its tier. */
+            tier: string;
+            /**
+             * Format: date-time
+             * @description When something happened to it last.
+             */
+            updated_at: string;
+            verdict?: components["schemas"]["PolicyVerdictBody"] | null;
+            /**
+             * Format: int64
+             * @description The version that it is to point at.
+             */
+            version: number;
+        };
+        /** @description A part of the discussion. */
+        ReviewComment: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Who wrote it. */
+            author: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description The comment that it answers.
+             */
+            parent?: number | null;
+            /** @description Markdown. */
+            text: string;
+        };
+        /** @description A review with everything about it. */
+        ReviewDetail: components["schemas"]["ReviewBody"] & {
+            /** @description The results of the backtest on real traffic. */
+            backtest: components["schemas"]["CheckChangeBody"][];
+            /** @description The fields of the card that differ. */
+            card: components["schemas"]["CardChangeBody"][];
+            /** @description What else differs between the versions, as the comparison of two versions tells it. */
+            changes?: unknown;
+            /** @description The newest result of each check, on both versions. */
+            checks: components["schemas"]["CheckChangeBody"][];
+            /** @description The discussion. */
+            comments: components["schemas"]["ReviewComment"][];
+            /** @description What happened, oldest first. */
+            history: components["schemas"]["EventBody"][];
+            /** @description The metrics of both versions. */
+            metrics: components["schemas"]["MetricChangeBody"][];
+            /** @description What people think. */
+            opinions: components["schemas"]["OpinionGivenBody"][];
+            /** @description Overrides that were made for it. */
+            overrides: components["schemas"]["OverrideBody"][];
+        };
+        /** @description A page of reviews. */
+        ReviewPage: {
+            /** @description The reviews, newest first. */
+            items: components["schemas"]["ReviewBody"][];
+            /** @description Where the next page begins; absent on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description A wish for other content. */
+        ReviseBody: {
+            /**
+             * Format: int64
+             * @description The version that is asked for from now on; the same one, as things are now, when absent.
+             */
+            version?: number | null;
+        };
         /** @description A revision of the traffic settings. */
         RevisionBody: {
             /** @description Who brought it. */
@@ -3182,6 +3815,39 @@ export interface components {
         SchemaBody: {
             /** @description In order. */
             columns: components["schemas"]["ColumnBody"][];
+        };
+        /** @description A model card or a datasheet. */
+        SheetBody: {
+            /** @description The fields that a policy asks for and nobody has filled. */
+            blank: string[];
+            /** @description What people wrote, by field; Markdown. */
+            fields: {
+                [key: string]: string;
+            };
+            /** @description In a sentence or two. */
+            lead: string;
+            /** @description The metadata that Hugging Face's tools read. */
+            metadata: unknown;
+            /** @description What is recorded. */
+            tables: components["schemas"]["SheetTableBody"][];
+            /** @description Its title. */
+            title: string;
+        };
+        /** @description A value with where it comes from. */
+        SheetCell: {
+            /** @description The page that shows it. */
+            link?: string | null;
+            /** @description The value in words. */
+            text: string;
+        };
+        /** @description A part of what is recorded. */
+        SheetTableBody: {
+            /** @description The heads of its columns. */
+            columns: string[];
+            /** @description Its rows. */
+            rows: components["schemas"]["SheetCell"][][];
+            /** @description Its title. */
+            title: string;
         };
         /** @description A monitor to be played on the past. */
         Simulate: {
@@ -3845,6 +4511,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DatasetBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_datasheet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SheetBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    write_datasheet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FieldsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SheetBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_datasheet_page: {
+        parameters: {
+            query?: {
+                /** @description The address of the server, put before each link; links stay relative without it. */
+                base?: string;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                form: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
                 };
             };
             /** @description a failure */
@@ -5118,6 +5883,40 @@ export interface operations {
             };
         };
     };
+    judge_move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JudgeBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVerdictBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     send_predictions: {
         parameters: {
             query?: {
@@ -5453,6 +6252,108 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SheetBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    write_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FieldsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SheetBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_card_page: {
+        parameters: {
+            query?: {
+                /** @description The address of the server, put before each link; links stay relative without it. */
+                base?: string;
+            };
+            header?: never;
+            path: {
+                model: string;
+                version: string;
+                form: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
                 };
             };
             /** @description a failure */
@@ -5866,6 +6767,39 @@ export interface operations {
             };
         };
     };
+    list_overrides: {
+        parameters: {
+            query?: {
+                /** @description Of this model. */
+                model?: string;
+                /** @description Those that are over too. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overrides"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_pipeline_runs: {
         parameters: {
             query?: {
@@ -6153,6 +7087,369 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WholePage"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_mentions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mentions"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_reviews: {
+        parameters: {
+            query?: {
+                /** @description `open`, `carried_out` or `closed`; all when absent. */
+                state?: string;
+                /** @description Of this model. */
+                model?: string;
+                /** @description That this person asked for. */
+                requester?: string;
+                /** @description How many items at most: 1 to 1000, 50 if not said. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPage"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ask_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    approve_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpinionBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    break_glass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GlassBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    carry_out_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    close_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    comment_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewComment"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    request_changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpinionBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    revise_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviseBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDetail"];
                 };
             };
             /** @description a failure */

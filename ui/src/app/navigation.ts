@@ -1,5 +1,5 @@
 /** The places one can go, in the order in which they are shown; keys are pressed after `g`. */
-import { Activity, BellRing, Boxes, Database, FlaskConical, House, ListTree, Rocket, ScrollText, Settings, SquareTerminal, Target, Workflow, type LucideIcon } from "lucide-react";
+import { Activity, BellRing, Boxes, Database, FlaskConical, GitPullRequest, House, ListTree, Rocket, ScrollText, Settings, SquareTerminal, Target, Workflow, type LucideIcon } from "lucide-react";
 
 export type Place = { to: string; label: string; icon: LucideIcon; key: string; group?: string };
 
@@ -9,6 +9,7 @@ export const PLACES: readonly Place[] = [
   { to: "/runs", label: "Runs", icon: FlaskConical, key: "r", group: "Make" },
   { to: "/data", label: "Data", icon: Database, key: "d", group: "Make" },
   { to: "/pipelines", label: "Pipelines", icon: Workflow, key: "p", group: "Make" },
+  { to: "/reviews", label: "Reviews", icon: GitPullRequest, key: "w", group: "Operate" },
   { to: "/deployments", label: "Deployments", icon: Rocket, key: "e", group: "Operate" },
   { to: "/monitoring", label: "Monitoring", icon: Activity, key: "o", group: "Operate" },
   { to: "/alerts", label: "Alerts", icon: BellRing, key: "a", group: "Operate" },
@@ -32,6 +33,7 @@ export const KIND_ICONS: Record<string, LucideIcon> = {
   deployment: Rocket,
   monitor: Activity,
   alert: BellRing,
+  review: GitPullRequest,
   prediction: Target,
   event: ScrollText,
   page: ListTree,

@@ -1,7 +1,10 @@
 /** One immutable version: what it is, how good it is, what it was made from, what was decided. */
 import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { headline, modelQuery, useMoveAlias, versionQuery, aliasList, type Version } from "~/api/models.ts";
+import { Problem } from "~/api/client.ts";
+import { useAskReview } from "~/api/reviews.ts";
 import { AliasTag } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { Bars } from "~/components/charts/small.tsx";
@@ -49,6 +52,9 @@ export function VersionPage() {
               curl: `curl ${origin()}/api/v1/models/${model}/versions/${number}`,
             }}
           />
+          <To to={`/models/${encodeURIComponent(model)}/versions/${number}/card`} className="button">
+            Model card
+          </To>
           {query.data && !(query.data.aliases ?? []).includes("champion") && (
             <button type="button" className="button" onClick={() => setMoving(true)}>
               Move an alias here
@@ -189,6 +195,8 @@ function MetricsTable({ version }: { version: Version }) {
 function MoveAlias({ model, number, onClose }: { model: string; number: number; onClose: () => void }) {
   const current = useQuery(modelQuery(model)).data;
   const move = useMoveAlias(model);
+  const ask = useAskReview();
+  const navigate = useNavigate();
   const [alias, setAlias] = useState("champion");
   const [reason, setReason] = useState("");
   const at = aliasList(current?.aliases).find((each) => each.alias === alias)?.version;
@@ -223,14 +231,26 @@ function MoveAlias({ model, number, onClose }: { model: string; number: number; 
           <textarea id="reason" className="textarea" value={reason} onChange={(event) => setReason(event.target.value)} required placeholder="Rolls back while the rain sensor is repaired" />
         </div>
         {move.error && <p className="tone-bad">{sentence(move.error.message)}</p>}
+        {ask.error && <p className="tone-bad">{sentence(ask.error.message)}</p>}
       </div>
       <div className="dialog-foot">
         <button type="button" className="button" onClick={onClose}>
           Cancel
         </button>
-        <button type="submit" className="button primary" disabled={move.isPending || !reason.trim() || !alias}>
-          Move {alias}
-        </button>
+        {move.error instanceof Problem && move.error.code === "alias_guarded" ? (
+          <button
+            type="button"
+            className="button primary"
+            disabled={ask.isPending || !reason.trim()}
+            onClick={() => ask.mutate({ model, version: number, alias, reason }, { onSuccess: (review) => void navigate({ to: `/reviews/${review.number}` }) })}
+          >
+            Ask for a review
+          </button>
+        ) : (
+          <button type="submit" className="button primary" disabled={move.isPending || !reason.trim() || !alias}>
+            Move {alias}
+          </button>
+        )}
       </div>
     </form>
   );
