@@ -47,7 +47,8 @@ def manifests(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     text = (EXAMPLE / "gingham.yaml").read_text()
     deployment = yaml.safe_dump({"deployment": {"name": "traffic", "kubernetes": LEAST | settings}})
     (folder / "gingham.yaml").write_text(text.replace("deployment: { name: traffic, alias: champion }\n", deployment))
-    (folder / "prepare.sql").write_text((EXAMPLE / "prepare.sql").read_text())
+    for name in ("prepare.sql", "low.policy.yaml"):
+        (folder / name).write_text((EXAMPLE / name).read_text())
     ran = subprocess.run([os.environ["GINGHAM_BINARY"], "manifests", str(folder)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return [document for document in yaml.safe_load_all(ran.stdout) if document]

@@ -17,6 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
 /// Tests that need the folder that the demo leaves.
 const ON_THE_DEMO: &[&str] = &[
+    "tests/test_cards.py",
     "tests/test_deltalake.py",
     "tests/test_oip_client.py",
     "tests/test_oip_conformance.py",
