@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use sqlx::PgPool;
 use tokio::sync::{oneshot, watch};
 
 use crate::lite::{Answer, LONGEST_WRITE, Lite, Wish, Work, Write};
+use crate::postgres::Postgres;
 use crate::session::{Read, ReadConnection, Tx};
 use crate::{Error, EventFilter};
 
@@ -33,7 +33,7 @@ struct Inner {
 
 enum Store {
     Lite(Lite),
-    Postgres(PgPool),
+    Postgres(Postgres),
 }
 
 impl Db {
@@ -48,9 +48,9 @@ impl Db {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(Error::UnknownEngine { location });
         }
-        let pool = crate::postgres::open(url, &location).await?;
-        crate::postgres::migrate(&pool).await?;
-        Self::finish(Store::Postgres(pool), watch::Sender::new(0)).await
+        let postgres = crate::postgres::open(url, &location).await?;
+        postgres.migrate().await?;
+        Self::finish(Store::Postgres(postgres), watch::Sender::new(0)).await
     }
 
     /// Opens the SQLite file at `path`, making it if it is not there.
@@ -80,7 +80,7 @@ impl Db {
     pub async fn read(&self) -> Result<Read, Error> {
         let connection = match &self.inner.store {
             Store::Lite(lite) => ReadConnection::Lite(Box::new(lite.readers.acquire().await?)),
-            Store::Postgres(pool) => ReadConnection::Postgres(Box::new(pool.acquire().await?)),
+            Store::Postgres(postgres) => ReadConnection::Postgres(Box::new(postgres.pool.acquire().await?)),
         };
         Ok(Read { connection })
     }
@@ -97,22 +97,22 @@ impl Db {
     {
         match &self.inner.store {
             Store::Lite(lite) => write_lite(lite, work).await,
-            Store::Postgres(pool) => self.write_postgres(pool, work).await,
+            Store::Postgres(postgres) => self.write_postgres(postgres, work).await,
         }
     }
 
-    async fn write_postgres<T, E, F>(&self, pool: &PgPool, work: F) -> Result<T, E>
+    async fn write_postgres<T, E, F>(&self, postgres: &Postgres, work: F) -> Result<T, E>
     where
         T: Send,
         E: From<Error> + Send,
         F: for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, Result<T, E>> + Send,
     {
-        let mut tx = crate::postgres::begin(pool).await?;
+        let (mut tx, begun) = postgres.begin().await?;
         let value = tokio::time::timeout(LONGEST_WRITE, work(&mut tx))
             .await
             .map_err(|_| Error::TimedOut { seconds: LONGEST_WRITE.as_secs() })??;
         let seq = tx.newest_event;
-        crate::postgres::commit(tx).await?;
+        postgres.commit(tx, begun).await?;
         if let Some(seq) = seq {
             self.inner.newest.send_if_modified(|newest| {
                 let newer = seq > *newest;

@@ -9,6 +9,7 @@
 mod digests;
 mod error;
 mod events;
+mod flush;
 mod foreign;
 mod handle;
 mod lite;

@@ -36,8 +36,7 @@ pub async fn sqlite() -> TestDatabase {
 /// A fresh database on each engine.
 pub async fn databases() -> Vec<TestDatabase> {
     let mut all = vec![sqlite().await];
-    if std::env::var("GINGHAM_TEST_POSTGRES").as_deref() == Ok("off") {
-        eprintln!("skipped on PostgreSQL: GINGHAM_TEST_POSTGRES=off");
+    if postgres::is_off() {
         return all;
     }
     let url = postgres::fresh_database();

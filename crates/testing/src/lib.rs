@@ -18,3 +18,4 @@ mod postgres;
 
 pub use api_server::ApiServer;
 pub use databases::{TestDatabase, databases, sqlite};
+pub use postgres::FragileServer;

@@ -1,5 +1,5 @@
 //! One PostgreSQL server for all test processes of a user: the first one starts it, a watchdog
-//! stops it when no process uses it any more.
+//! stops it when no process uses it any more. And servers of their own for tests that crash them.
 
 use std::fs::{self, File, OpenOptions};
 use std::net::TcpListener;
@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::Uid;
+use tempfile::TempDir;
 
 /// Stops the server and removes its files once nobody holds the lock on `users`.
 const WATCHDOG: &str = r#"
@@ -61,32 +62,12 @@ fn running_port(folder: &Path, programs: &Path) -> Option<u16> {
 
 #[expect(clippy::zombie_processes, reason = "the watchdog outlives this process on purpose")]
 fn start(folder: &Path, programs: &Path) -> u16 {
-    let cluster = folder.join("cluster");
-    let _ = fs::remove_dir_all(&cluster);
-    let port =
-        TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-    must_run(as_postgres(&programs.join("initdb")).arg("--pgdata").arg(&cluster).args([
-        "--auth",
-        "trust",
-        "--encoding",
-        "UTF8",
-        "--no-sync",
-        "--username",
-        user(),
-    ]));
-    let options = format!(
-        "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off \
-         -c max_connections=400 -c full_page_writes=off"
-    );
-    must_run(
-        as_postgres(&programs.join("pg_ctl"))
-            .arg("--pgdata")
-            .arg(&cluster)
-            .arg("--log")
-            .arg(cluster.join("log"))
-            .args(["--wait", "--options", &options, "start"]),
-    );
-    fs::write(folder.join("port"), port.to_string()).expect("the port is written down");
+    let cluster =
+        Cluster { folder: folder.join("cluster"), programs: programs.to_owned(), port: free_port() };
+    let _ = fs::remove_dir_all(&cluster.folder);
+    cluster.create();
+    cluster.start("-c fsync=off -c max_connections=400 -c full_page_writes=off");
+    fs::write(folder.join("port"), cluster.port.to_string()).expect("the port is written down");
     as_postgres(Path::new("setsid"))
         .args(["sh", "-c", WATCHDOG, "watchdog"])
         .arg(folder)
@@ -96,7 +77,97 @@ fn start(folder: &Path, programs: &Path) -> u16 {
         .stderr(Stdio::null())
         .spawn()
         .expect("the watchdog starts");
-    port
+    cluster.port
+}
+
+/// The files of a server, and how it is reached.
+#[derive(Debug)]
+struct Cluster {
+    folder: PathBuf,
+    programs: PathBuf,
+    port: u16,
+}
+
+impl Cluster {
+    fn create(&self) {
+        let mut initdb = as_postgres(&self.programs.join("initdb"));
+        initdb.arg("--pgdata").arg(&self.folder);
+        must_run(initdb.args(["--auth", "trust", "--encoding", "UTF8", "--no-sync", "--username", user()]));
+    }
+
+    fn start(&self, settings: &str) {
+        let port = self.port;
+        let options =
+            format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {settings}");
+        let log = self.folder.join("log");
+        must_run(self.control().arg("--log").arg(log).args(["--wait", "--options", &options, "start"]));
+    }
+
+    /// Ends all its processes at once; what it has not written to its files by then is lost.
+    fn crash(&self) {
+        must_run(self.control().args(["--wait", "--mode", "immediate", "stop"]));
+    }
+
+    fn control(&self) -> Command {
+        let mut command = as_postgres(&self.programs.join("pg_ctl"));
+        command.arg("--pgdata").arg(&self.folder);
+        command
+    }
+}
+
+/// A server of a test's own, which can crash. It keeps every commit that it has been asked to keep.
+#[derive(Debug)]
+pub struct FragileServer {
+    cluster: Cluster,
+    _folder: TempDir,
+}
+
+impl FragileServer {
+    /// Starts one; none where tests go without PostgreSQL.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        if is_off() {
+            return None;
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("its permissions");
+        let cluster =
+            Cluster { folder: folder.path().join("cluster"), programs: programs(), port: free_port() };
+        cluster.create();
+        cluster.start("");
+        Some(Self { cluster, _folder: folder })
+    }
+
+    /// The address of its database.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://{}@127.0.0.1:{}/postgres", user(), self.cluster.port)
+    }
+
+    /// Crashes, and comes back as a server does after a crash.
+    pub fn crash_and_come_back(&self) {
+        self.cluster.crash();
+        self.cluster.start("");
+    }
+}
+
+impl Drop for FragileServer {
+    fn drop(&mut self) {
+        self.cluster.crash();
+    }
+}
+
+/// Whether tests go without PostgreSQL; says so.
+pub(crate) fn is_off() -> bool {
+    let off = std::env::var("GINGHAM_TEST_POSTGRES").as_deref() == Ok("off");
+    if off {
+        eprintln!("skipped on PostgreSQL: GINGHAM_TEST_POSTGRES=off");
+    }
+    off
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port()
 }
 
 /// PostgreSQL refuses to run as root, so root runs it as the user that Debian makes for it.
