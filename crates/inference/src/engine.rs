@@ -50,10 +50,14 @@ impl About {
         }
     }
 
-    /// The name of engine and model, as the inference protocol's `platform` has it.
+    /// The name of engine and model, as the inference protocol's `platform` has it; with the device where that is not
+    /// the processor.
     #[must_use]
     pub fn platform(&self) -> String {
-        format!("{}_{}", self.engine, self.model)
+        match self.device.as_str() {
+            "cpu" => format!("{}_{}", self.engine, self.model),
+            device => format!("{}_{}_{device}", self.engine, self.model),
+        }
     }
 
     /// The inputs as the model takes them: each of the wanted type, with the wanted number of

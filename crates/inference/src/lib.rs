@@ -26,6 +26,7 @@ mod native;
 mod onnx;
 mod onnxruntime;
 mod open;
+mod python;
 mod signature;
 mod tensor;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use model_file::{
 pub use onnx::{Inspection, OnnxModel, inspect};
 pub use onnxruntime::{LIBRARY_VARIABLE, Provider, RuntimeOptions, onnx_runtime};
 pub use open::{Examination, Format, OpenOptions, examine, open, open_in_runtime};
+pub use python::{Launch, PoolLimits, PythonInput, PythonModel, PythonOptions};
 pub use signature::{FeatureKind, Field, Signature};
 pub use tensor::{Data, ElementType, MOST_DIMENSIONS, Shape, Tensor, TensorSpec};
 pub use trained::{TrainedModel, engine_of, load};

@@ -117,7 +117,18 @@ fn format_of(bytes: &[u8]) -> Result<Format, Error> {
 /// Loads a model: with our own evaluator where it can run it, else with ONNX Runtime if its library is
 /// at hand. Another device than the processor is always that of ONNX Runtime.
 pub fn open(bytes: &[u8], options: &OpenOptions) -> Result<Arc<dyn Engine>, Error> {
-    Ok(match format_of(bytes)? {
+    let format = format_of(bytes)?;
+    if format != Format::Onnx && options.runtime.provider != Provider::Cpu {
+        return Err(Error::EngineUnavailable {
+            engine: "gingham",
+            reason: format!(
+                "it computes on the processor only, and a model of the format `{}` is wanted on another device",
+                format.name()
+            ),
+            hint: "take the line `device` away, or register the model as an ONNX graph".to_owned(),
+        });
+    }
+    Ok(match format {
         Format::Gingham => load(bytes)?,
         Format::Onnx => return graph(bytes, options),
         Format::XgBoost => Arc::new(Boosted::xgboost(bytes, options)?),

@@ -31,7 +31,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 /// Dependencies that live in few rooms, so that an edit elsewhere never rebuilds them.
 const OWNED: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "xtask"]),
-    ("arrow", &["tables"]),
+    ("arrow", &["inference", "tables"]),
     ("axum", &["server"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

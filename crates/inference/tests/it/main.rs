@@ -1,7 +1,8 @@
 //! Engines against the libraries whose models they run.
 //!
 //! `GINGHAM_ENGINE_CASES` names the folder that `python/tests/engines/make_cases.py` fills; `cargo
-//! xtask test` makes it. Without it these tests say so and pass, because the models are not there.
+//! xtask test` makes it. Without it these tests say so and pass, because the models are not there. In the same way
+//! `GINGHAM_WORKER_PYTHON` names a Python with pyarrow, pandas and cloudpickle for the tests of workers.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,3 +17,4 @@ mod case;
 mod hostile;
 mod oracle;
 mod runtime;
+mod workers;

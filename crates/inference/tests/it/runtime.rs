@@ -26,6 +26,18 @@ fn a_library_that_is_none_is_refused_with_a_sentence() {
 }
 
 #[test]
+fn what_only_the_processor_computes_is_refused_on_a_card() {
+    let provider = Provider::Cuda { device: 1, memory_bytes: None };
+    let runtime = RuntimeOptions { provider, ..RuntimeOptions::default() };
+    let refused = open(b"{}", &OpenOptions { runtime, ..OpenOptions::default() }).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the engine `gingham` cannot be used: it computes on the processor only, and a model of the format `gingham` is \
+         wanted on another device"
+    );
+}
+
+#[test]
 fn graphs_answer_alike_in_onnx_runtime_and_in_our_engine() {
     let (Some(folder), Some(library)) = (case::folder(), std::env::var_os("GINGHAM_ONNX_RUNTIME")) else {
         eprintln!("GINGHAM_ENGINE_CASES or GINGHAM_ONNX_RUNTIME is not set: nothing to compare");
