@@ -193,6 +193,18 @@ pub(crate) struct UpArguments {
     /// A path such as `/mlflow` below which everything is answered too, for a proxy that passes it on.
     #[arg(long, env = "GINGHAM_STATIC_PREFIX", value_parser = parse_prefix)]
     pub(crate) static_prefix: Option<String>,
+    /// Worker processes of each version that only Python can run; with 0 such versions are not served.
+    #[arg(long, env = "GINGHAM_PYTHON_WORKERS", default_value_t = 2)]
+    pub(crate) python_workers: usize,
+    /// How many MiB a Python worker may have in memory before it is replaced.
+    #[arg(long, env = "GINGHAM_PYTHON_WORKER_MIB", default_value_t = 2_048)]
+    pub(crate) python_worker_mib: u64,
+    /// How long a Python model may take for one call, in seconds.
+    #[arg(long, env = "GINGHAM_PYTHON_CALL_SECONDS", default_value_t = 15)]
+    pub(crate) python_call_seconds: u64,
+    /// The program `uv`, which makes the environments of Python models; looked for on the path when not given.
+    #[arg(long, env = "GINGHAM_UV")]
+    pub(crate) uv: Option<PathBuf>,
     /// Which addresses webhooks may have: `public` allows `https` to the public internet only.
     #[arg(long, env = "GINGHAM_WEBHOOK_TARGETS", default_value = "public")]
     pub(crate) webhook_targets: WebhookTargets,

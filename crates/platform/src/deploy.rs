@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{Actor, PageRequest, Timestamp};
+use base::{Actor, Failure as _, Kind, PageRequest, Timestamp};
 use registry::{Pointer, Version};
 use serde::Serialize;
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub struct DeploymentView {
     pub endpoint: String,
     /// What it takes and gives.
     pub signature: Option<Value>,
+    /// Where the version that answers is computed.
+    pub place: Option<serving::Place>,
     /// Which versions answered, newest first, and why they changed; lists leave it out.
     pub history: Vec<Answered>,
     /// Every version behind it with what was asked of it, the primary first.
@@ -157,6 +159,7 @@ impl Platform {
         let described = self.serving.describe(&deployment.name).ok();
         let branches = described.as_ref().map(|described| described.branches.clone()).unwrap_or_default();
         let stats = described.as_ref().map(|described| described.stats.clone()).unwrap_or_default();
+        let place = described.as_ref().map(|described| described.current.engine.place());
         let signature =
             described.and_then(|described| serde_json::to_value(described.current.engine.signature()).ok());
         DeploymentView {
@@ -167,6 +170,7 @@ impl Platform {
             errors_total: stats.errors_total,
             latency_ms: stats.latency_ms,
             signature,
+            place,
             history,
             branches,
         }
@@ -181,7 +185,7 @@ impl Platform {
             project: spec.project.clone(),
             model: spec.model.clone(),
             alias: Some(wanted.alias.clone()),
-            settings: wanted.limits,
+            settings: wanted.settings(),
         };
         let now = self.clock.now();
         let put: Result<_, serving::Error> = self
@@ -201,7 +205,7 @@ impl Platform {
         let version = registry::resolve(&mut read, &spec.model, &Pointer::Number(alias.version)).await?;
         drop(read);
         let pointer = (wanted.alias.as_str(), alias.reason.as_str());
-        self.serve(&wanted.name, pointer, &version, wanted.limits, now).await?;
+        self.serve(&wanted.name, pointer, &version, wanted.settings(), now).await?;
         self.restore_traffic(&wanted.name).await
     }
 
@@ -213,9 +217,16 @@ impl Platform {
         version: &Version,
         settings: Settings,
     ) -> Result<Offer, Error> {
-        let engine = ServedEngine::new(self.engine_of_version(version).await?);
-        let inputs = &serving::Engine::signature(&engine).inputs;
-        let features: Vec<Column> = inputs
+        let engine = self.engine_on(version, &settings).await.map_err(|error| told(version, error))?;
+        let engine = Arc::new(ServedEngine::new(engine));
+        let warm_up = self.replayed(version, &engine).await?;
+        let signature = serving::Engine::signature(&*engine);
+        let labels_and_scores = signature.archived_outputs().into_iter().map(|(name, kind)| {
+            let kind = if kind == serving::OutputKind::Word { ColumnType::Text } else { ColumnType::Real };
+            Column::new(&name, kind)
+        });
+        let features: Vec<Column> = signature
+            .inputs
             .iter()
             .flat_map(|field| {
                 let kind = match field.kind {
@@ -224,6 +235,7 @@ impl Platform {
                 };
                 field.element_names().map(move |name| Column::new(&name, kind)).collect::<Vec<_>>()
             })
+            .chain(labels_and_scores)
             .collect();
         self.archive.declare(&version.model, &features, ColumnType::Real).await?;
         Ok(Offer {
@@ -231,8 +243,8 @@ impl Platform {
             model: version.model.clone(),
             version: version.number,
             alias: alias.map(str::to_owned),
-            engine: Arc::new(engine),
-            warm_up: None,
+            engine,
+            warm_up,
             settings,
         })
     }
@@ -299,5 +311,20 @@ impl Platform {
             }
         }
         Ok(())
+    }
+}
+
+/// Why an engine does not begin is for whoever deploys to know: a library that is missing, a model that cannot be loaded.
+fn told(version: &Version, error: Error) -> Error {
+    match error {
+        Error::Inference(cause) if cause.kind() != Kind::Invalid => Error::NotServable {
+            model: version.model.clone(),
+            version: version.number,
+            reason: match cause.hint() {
+                Some(hint) => format!("{cause}; {hint}"),
+                None => cause.to_string(),
+            },
+        },
+        other => other,
     }
 }

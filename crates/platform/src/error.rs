@@ -74,6 +74,12 @@ macro_rules! errors {
                 /// What is missing.
                 reason: String,
             },
+            /// Rows that a version is to keep cannot be replayed.
+            #[error("these rows cannot be kept with the version: {reason}")]
+            ExpectedRows {
+                /// Why.
+                reason: String,
+            },
             /// Nobody watches this model.
             #[error("model `{model}` has no monitor")]
             NoMonitor {
@@ -290,6 +296,7 @@ impl Failure for Error {
             | Self::NotServable { .. }
             | Self::Scoring { .. }
             | Self::Untestable { .. }
+            | Self::ExpectedRows { .. }
             | Self::RowsUnusable { .. }
             | Self::UnknownRows { .. }
             | Self::NotifiersFile { .. }
@@ -328,6 +335,7 @@ impl Failure for Error {
             Self::Training { .. } => "training_failed",
             Self::NotServable { .. } => "version_not_servable",
             Self::Untestable { .. } => "version_not_testable",
+            Self::ExpectedRows { .. } => "expected_rows_invalid",
             Self::Files { .. } => "files_unavailable",
             Self::Stored { .. } => "stored_unreadable",
             _ => self.inner().map_or("internal", Failure::code),

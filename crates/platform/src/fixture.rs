@@ -22,6 +22,7 @@ pub(crate) async fn on(database: &TestDatabase) -> (Arc<Platform>, TempDir) {
         database: Some(database.url.clone()),
         artifacts: None,
         worker: Worker { program: "false".into(), arguments: Vec::new() },
+        python: crate::PythonSettings::default(),
     };
     (Platform::open(options).await.unwrap(), folder)
 }

@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use archive::{Archive, ArchiveOptions};
 use artifacts::{Artifacts, ArtifactsConfig};
 use base::{Clock, SystemClock};
 use db::Db;
+use inference::PythonModel;
 use monitoring::Reference;
 use pipelines::ChildSpec;
 use serving::{PredictionSink, Serving};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
+use crate::python::PythonSettings;
 use crate::served::ArchiveSink;
 use crate::{Error, specs};
 
@@ -29,6 +31,8 @@ pub struct PlatformOptions {
     pub artifacts: Option<String>,
     /// How to start a process for work that must not endanger the server.
     pub worker: Worker,
+    /// How Python models are run.
+    pub python: PythonSettings,
 }
 
 /// The program that is started for work in a process of its own, with its first arguments.
@@ -68,6 +72,9 @@ pub struct Platform {
     pub(crate) watching: Mutex<()>,
     pub(crate) deploying: Mutex<()>,
     pub(crate) cluster: OnceLock<clusters::Cluster>,
+    pub(crate) making_environments: Mutex<()>,
+    pub(crate) python: PythonSettings,
+    pub(crate) python_models: Mutex<HashMap<(String, i64), Weak<PythonModel>>>,
 }
 
 impl Platform {
@@ -118,6 +125,9 @@ impl Platform {
             watching: Mutex::new(()),
             deploying: Mutex::new(()),
             cluster: OnceLock::new(),
+            making_environments: Mutex::new(()),
+            python: options.python,
+            python_models: Mutex::default(),
         });
         platform.restore_deployments().await?;
         platform.follow_endpoints(None).await?;

@@ -131,12 +131,12 @@ impl Platform {
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(digest) = version.digest else {
+        let Some(digest) = version.digest.or(version.artifact) else {
             return Ok(Err(format!(
                 "version {number} of `{model}` has no model file that is evaluated here"
             )));
         };
-        Ok(match self.engine(digest).await {
+        Ok(match self.engine_of_version(&version).await {
             Ok(engine) => Ok((digest, Arc::new(ServedEngine::new(engine)))),
             Err(error) if error.kind() == Kind::NotFound => {
                 Err(format!("the model file {digest} of version {number} is gone"))

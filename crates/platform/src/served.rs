@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use archive::{Archive, Cell, Prediction};
-use inference::{Data, ElementType, Input, Tensor};
+use inference::{Data, ElementType, Input, Tensor, TensorSpec};
 use serving::{
-    Column, Engine, EngineFailure, FieldKind, InputField, PredictionSink, ServedPrediction, Signature,
-    SinkFailure, SinkFuture,
+    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, Output, OutputKind, Place,
+    PredictionSink, ServedPrediction, Signature, SinkFailure, SinkFuture, Values,
 };
 
 /// An engine of `inference`, as serving takes it.
@@ -15,6 +15,10 @@ pub(crate) struct ServedEngine {
     engine: Arc<dyn inference::Engine>,
     signature: Signature,
     platform: String,
+    /// The places of the outputs among those of the engine: the first is the prediction.
+    places: Vec<usize>,
+    /// The classes, where the prediction is one of them.
+    classes: Vec<String>,
 }
 
 impl ServedEngine {
@@ -34,31 +38,106 @@ impl ServedEngine {
             })
             .collect();
         let about = engine.about();
-        let output = about.outputs.get(about.primary).map(|output| output.name.clone()).unwrap_or_default();
-        let signature = Signature { inputs, output, more_outputs: Vec::new() };
-        Self { platform: about.platform(), signature, engine }
+        let widths = widths(&*engine);
+        let output =
+            |place: usize| about.outputs.get(place).map(|spec| output(spec, widths.get(place).copied()));
+        let places: Vec<usize> = std::iter::once(about.primary)
+            .chain((0..about.outputs.len()).filter(|place| *place != about.primary))
+            .collect();
+        let mut outputs = places.iter().filter_map(|place| output(*place));
+        let first = outputs.next();
+        let signature = Signature {
+            inputs,
+            output: first.as_ref().map(|first| first.name.clone()).unwrap_or_default(),
+            // One real number a row needs no other form than that in which it is archived.
+            shown: first.filter(|first| first.kind != OutputKind::Real || first.width != 1),
+            more_outputs: outputs.collect(),
+        };
+        let classes =
+            about.scores.and_then(|scores| about.outputs.get(scores)).map(|scores| scores.labels.clone());
+        Self { platform: about.platform(), classes: classes.unwrap_or_default(), signature, places, engine }
     }
 
     /// One number a row: the prediction itself, or the place of a class among those of the model.
-    fn numbers(&self, outputs: &[Tensor], rows: usize) -> Result<Vec<f64>, EngineFailure> {
-        let about = self.engine.about();
-        let primary =
-            outputs.get(about.primary).ok_or_else(|| EngineFailure::internal("there is no output"))?;
+    #[expect(clippy::cast_precision_loss, reason = "few classes")]
+    fn numbers(&self, primary: &Tensor, rows: usize) -> Vec<f64> {
         if let Data::Text(labels) = primary.data() {
-            let classes =
-                about.scores.and_then(|scores| about.outputs.get(scores)).map(|scores| &scores.labels);
-            let place =
-                |label: &String| classes.and_then(|classes| classes.iter().position(|class| class == label));
-            return Ok(labels
-                .iter()
-                .map(|label| place(label).map_or(f64::NAN, |place| place as f64))
-                .collect());
+            let place = |label: &String| self.classes.iter().position(|class| class == label);
+            return labels.iter().map(|label| place(label).map_or(f64::NAN, |place| place as f64)).collect();
         }
         let numbers = primary.to_numbers();
         let width = numbers.len().checked_div(rows).unwrap_or(0);
         // Of several numbers a row the last is archived: the probability of the last class.
         let last = |row: &[f64]| row.last().copied().unwrap_or(f64::NAN);
-        Ok(if width > 1 { numbers.chunks_exact(width).map(last).collect() } else { numbers })
+        if width > 1 { numbers.chunks_exact(width).map(last).collect() } else { numbers }
+    }
+
+    /// All outputs of these columns, in the order of the engine.
+    pub(crate) fn run(&self, columns: &[Column]) -> Result<Vec<Tensor>, inference::Error> {
+        let inputs = columns
+            .iter()
+            .map(|column| match column {
+                Column::Numbers(values) => Input::Numbers(values.clone()),
+                Column::Words(words) => Input::Words(words.clone()),
+            })
+            .collect();
+        self.engine.run_columns(inputs)
+    }
+
+    /// What the engine says of itself.
+    pub(crate) fn about(&self) -> &inference::About {
+        self.engine.about()
+    }
+}
+
+/// An output of an engine in the words of serving.
+fn output(spec: &TensorSpec, width: Option<u32>) -> Output {
+    let kind = match spec.element_type {
+        ElementType::Text => OutputKind::Word,
+        kind if kind.is_float() => OutputKind::Real,
+        _ => OutputKind::Integer,
+    };
+    Output { labels: spec.labels.clone(), ..Output::new(spec.name.clone(), kind, width.unwrap_or(1)) }
+}
+
+/// How many elements each output has in a row. Where the model does not say, a made-up row does.
+fn widths(engine: &dyn inference::Engine) -> Vec<u32> {
+    let about = engine.about();
+    let said = |spec: &TensorSpec| spec.shape.iter().skip(1).all(Option::is_some);
+    let count = |width: usize| u32::try_from(width).unwrap_or(u32::MAX).max(1);
+    let tried = if about.outputs.iter().all(said) {
+        Vec::new()
+    } else {
+        let made_up = engine.columns().fields.iter().map(|field| match field.element_type {
+            ElementType::Text => Input::Words(vec![Some(String::new())]),
+            _ => Input::Numbers(vec![0.0]),
+        });
+        engine.run_columns(made_up.collect()).unwrap_or_default()
+    };
+    let outputs = about.outputs.iter().enumerate();
+    outputs
+        .map(|(place, spec)| match tried.get(place) {
+            Some(tensor) if !said(spec) => count(tensor.data().len()),
+            _ => count(spec.width()),
+        })
+        .collect()
+}
+
+/// The elements of an output as serving takes them.
+fn values(tensor: Tensor, kind: OutputKind) -> Values {
+    #[expect(clippy::cast_possible_truncation, reason = "whole numbers, but for those beyond 2^63")]
+    match (kind, tensor) {
+        (OutputKind::Integer, tensor) => match tensor.into_data() {
+            Data::Int64(whole) => Values::Integers(whole),
+            data => Values::Integers(
+                Tensor::vector(data).to_numbers().into_iter().map(|number| number as i64).collect(),
+            ),
+        },
+        (OutputKind::Word, tensor) => match tensor.into_data() {
+            Data::Text(words) => Values::Words(words),
+            _ => Values::Words(Vec::new()),
+        },
+        (OutputKind::Real, tensor) => Values::Reals(tensor.to_numbers()),
     }
 }
 
@@ -68,20 +147,50 @@ impl Engine for ServedEngine {
     }
 
     fn predict(&self, columns: &[Column]) -> Result<Vec<f64>, EngineFailure> {
+        self.answer(columns).map(|answer| answer.predictions)
+    }
+
+    fn answer(&self, columns: &[Column]) -> Result<Answer, EngineFailure> {
         let rows = columns.first().map_or(0, Column::len);
-        let inputs = columns
-            .iter()
-            .map(|column| match column {
-                Column::Numbers(values) => Input::Numbers(values.clone()),
-                Column::Words(words) => Input::Words(words.clone()),
-            })
-            .collect();
-        let outputs = self.engine.run_columns(inputs).map_err(|error| EngineFailure::of(&error))?;
-        self.numbers(&outputs, rows)
+        let outputs = self.run(columns).map_err(|error| EngineFailure::of(&error))?;
+        let mut outputs: Vec<Option<Tensor>> = outputs.into_iter().map(Some).collect();
+        let mut take = |place: usize| {
+            let tensor = outputs.get_mut(place).and_then(Option::take);
+            tensor.ok_or_else(|| EngineFailure::internal(format!("the engine gave no output {place}")))
+        };
+        let mut places = self.places.iter();
+        let primary = take(places.next().copied().unwrap_or(0))?;
+        let predictions = self.numbers(&primary, rows);
+        let shown = self.signature.shown.as_ref().map(|shown| values(primary, shown.kind));
+        let more = places
+            .zip(&self.signature.more_outputs)
+            .map(|(place, output)| Ok(values(take(*place)?, output.kind)))
+            .collect::<Result<_, EngineFailure>>()?;
+        Ok(Answer { predictions, shown, more })
     }
 
     fn name(&self) -> &str {
         &self.platform
+    }
+
+    fn place(&self) -> Place {
+        let about = self.engine.about();
+        Place {
+            engine: about.engine.to_owned(),
+            provider: about.provider.clone(),
+            device: about.device.clone(),
+            release: about.release.clone(),
+        }
+    }
+
+    /// MLflow gives all outputs of a graph, and what `predict` gives of everything else.
+    fn gives_first_alone(&self) -> bool {
+        self.engine.about().model != "onnx"
+    }
+
+    fn cost(&self) -> Cost {
+        let about = self.engine.about();
+        if about.engine == "python" || about.device != "cpu" { Cost::Dear } else { Cost::Cheap }
     }
 }
 
@@ -112,10 +221,9 @@ impl PredictionSink for ArchiveSink {
 }
 
 fn kept(served: ServedPrediction) -> Prediction {
-    let features = served
-        .feature_names
-        .iter()
-        .zip(served.features)
+    let names = served.feature_names.iter().chain(served.output_names.iter());
+    let features = names
+        .zip(served.features.into_iter().chain(served.outputs))
         .map(|(name, cell)| {
             let cell = match cell {
                 serving::Cell::Missing => Cell::Null,
@@ -134,7 +242,7 @@ fn kept(served: ServedPrediction) -> Prediction {
         deployment: served.deployment.to_string(),
         variant: served.variant.to_owned(),
         features,
-        prediction: Cell::Real(served.prediction),
+        prediction: if served.prediction.is_nan() { Cell::Null } else { Cell::Real(served.prediction) },
         latency_us: served.latency_us,
         status: "ok".to_owned(),
         trace_id: served.trace_id,

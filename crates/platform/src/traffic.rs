@@ -186,7 +186,12 @@ impl Platform {
         match (described, deployment.alias) {
             (Some(spec), _) => self.follow_alias(&spec).await?,
             (None, Some(alias)) => {
-                let endpoint = Endpoint { name: name.to_owned(), model: deployment.model, alias };
+                let endpoint = Endpoint {
+                    name: name.to_owned(),
+                    model: deployment.model,
+                    alias,
+                    settings: deployment.settings,
+                };
                 self.follow_endpoint(&endpoint).await?;
             }
             (None, None) => {}

@@ -2,6 +2,7 @@
 
 mod alias;
 mod carried;
+mod files;
 mod model;
 mod project;
 mod promotion;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use alias::{AliasChange, delete_alias, resolve, set_alias};
 pub use carried::{CarriedVersion, carry_version, date_model};
+pub use files::{put_version_file, version_file};
 pub use model::{
     ModelChange, ModelQuery, create_model, delete_model, delete_model_tag, find_model, get_model,
     search_models, set_model_tag, update_model,

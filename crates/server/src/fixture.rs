@@ -29,6 +29,7 @@ pub(crate) async fn app(database: TestDatabase) -> Fixture {
         database: Some(database.url.clone()),
         artifacts: None,
         worker: Worker { program: "false".into(), arguments: Vec::new() },
+        python: platform::PythonSettings::default(),
     };
     let platform = Platform::open(options).await.unwrap();
     let app = App::new(std::sync::Arc::clone(&platform), Settings::default());

@@ -59,6 +59,7 @@ pub fn routes() -> Routes {
         .and(models::restore_routes())
         .and(reviews::routes())
         .and(reviews::card_routes())
+        .and(models::expected_routes())
         .and(pipelines::routes())
         .and(monitoring::routes())
         .and(data::routes())

@@ -205,11 +205,14 @@ impl Batcher {
             Ok(answer) => {
                 let widths: Vec<usize> =
                     self.engine.signature().more_outputs.iter().map(|output| output.width as usize).collect();
+                let shown_width =
+                    self.engine.signature().shown.as_ref().map_or(1, |output| output.width as usize);
                 let mut from = 0;
                 for item in batch {
                     let rows = item.rows.rows;
                     let part = Answer {
                         predictions: answer.predictions.get(from..from + rows).unwrap_or_default().to_vec(),
+                        shown: answer.shown.as_ref().map(|values| values.rows(from, rows, shown_width)),
                         more: answer
                             .more
                             .iter()

@@ -11,7 +11,8 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::batcher::{self, Batcher};
 use crate::counters::{Counters, Ending};
-use crate::engine::{Column, Cost, Engine, EngineFailure, Signature};
+use crate::device::Device;
+use crate::engine::{Column, Cost, Engine, EngineFailure, Place, Signature};
 use crate::limiter::Limiter;
 use crate::routing::{Choice, Routing};
 
@@ -80,6 +81,22 @@ pub struct Settings {
     pub batching: Batching,
     /// What happens to predictions.
     pub archive: Archiving,
+    /// On what the model is computed.
+    #[serde(skip_serializing_if = "is_cpu")]
+    pub device: Device,
+    /// How many MiB of a graphics card's memory it may take; all when zero.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub device_memory_mib: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_cpu(device: &Device) -> bool {
+    *device == Device::Cpu
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Default for Settings {
@@ -92,6 +109,8 @@ impl Default for Settings {
             answer_timeout_ms: 20_000,
             batching: Batching::Auto,
             archive: Archiving::Required,
+            device: Device::Cpu,
+            device_memory_mib: 0,
         }
     }
 }
@@ -129,6 +148,7 @@ pub struct Loaded {
     /// Since when it answers.
     pub since: Timestamp,
     pub(crate) feature_names: Arc<[String]>,
+    pub(crate) output_names: Arc<[String]>,
     pub(crate) counters: Counters,
     pub(crate) batcher: Option<Arc<Batcher>>,
     /// Requests that it is answering.
@@ -155,8 +175,17 @@ impl std::fmt::Debug for Told {
 }
 
 impl Told {
-    fn of(name: &str, version: i64) -> Self {
+    fn of(name: &str, version: i64, place: Place) -> Self {
         let (name, version) = (name.to_owned(), version.to_string());
+        metrics::gauge!(
+            "gingham_inference_engine_info",
+            "deployment" => name.clone(),
+            "version" => version.clone(),
+            "engine" => place.engine,
+            "provider" => place.provider,
+            "device" => place.device
+        )
+        .set(1.0);
         let requests = |outcome: &'static str| {
             metrics::counter!(
                 "gingham_inference_requests_total",
@@ -199,6 +228,7 @@ impl Loaded {
                 .iter()
                 .flat_map(crate::InputField::element_names)
                 .collect(),
+            output_names: output_names(offer.engine.signature()),
             batcher: offer.settings.batching.limits(offer.engine.cost()).map(|limits| {
                 Arc::new(Batcher::new(Arc::clone(&offer.engine), limits, &offer.deployment, offer.version))
             }),
@@ -212,12 +242,14 @@ impl Loaded {
 
     /// What steps in with a fixed value: no version of the model, so its number is 0.
     pub(crate) fn constant(&self, value: f64) -> Self {
-        let signature = Signature { more_outputs: Vec::new(), ..self.engine.signature().clone() };
+        let signature =
+            Signature { shown: None, more_outputs: Vec::new(), ..self.engine.signature().clone() };
         Self {
             model: Arc::clone(&self.model),
             version: 0,
             alias: None,
             feature_names: Arc::clone(&self.feature_names),
+            output_names: Arc::default(),
             engine: Arc::new(Constant { signature, value }),
             since: self.since,
             in_flight: AtomicUsize::new(0),
@@ -252,8 +284,12 @@ impl Loaded {
 
     /// Not before the first request: what collects metrics is set up after deployments are restored.
     fn told(&self, deployment: &str) -> &Told {
-        self.told.get_or_init(|| Told::of(deployment, self.version))
+        self.told.get_or_init(|| Told::of(deployment, self.version, self.engine.place()))
     }
+}
+
+fn output_names(signature: &Signature) -> Arc<[String]> {
+    signature.archived_outputs().into_iter().map(|(name, _)| name).collect()
 }
 
 /// Answers each row with the same value.

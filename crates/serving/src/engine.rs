@@ -76,9 +76,32 @@ pub struct Output {
     pub kind: OutputKind,
     /// Elements of each row.
     pub width: u32,
+    /// The classes that the elements of a row stand for, where the model says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 impl Output {
+    /// An output whose elements have no names.
+    pub fn new(name: impl Into<String>, kind: OutputKind, width: u32) -> Self {
+        Self { name: name.into(), kind, width, labels: Vec::new() }
+    }
+
+    /// The shape of its tensor for so many rows; -1 stands for any number.
+    pub(crate) fn shape(&self, rows: i64) -> Vec<i64> {
+        if self.width == 1 { vec![rows] } else { vec![rows, i64::from(self.width)] }
+    }
+
+    /// The names of the elements of a row: by class where the classes are known, else by number.
+    fn element_names(&self) -> impl Iterator<Item = String> + '_ {
+        let named = self.labels.len() == self.width as usize;
+        (0..self.width).map(move |at| match (self.width, self.labels.get(at as usize).filter(|_| named)) {
+            (1, _) => self.name.clone(),
+            (_, Some(label)) => format!("{}_{label}", self.name),
+            (_, None) => format!("{}_{at}", self.name),
+        })
+    }
+
     /// The type of its elements in the protocol.
     #[must_use]
     pub const fn datatype(&self) -> Datatype {
@@ -95,11 +118,42 @@ impl Output {
 pub struct Signature {
     /// The inputs, in the order in which [`Engine::predict`] gets them.
     pub inputs: Vec<InputField>,
-    /// The name of what is predicted, a number: the one that is archived and watched.
+    /// The name of what is predicted. A number of it is archived as the prediction and watched.
     pub output: String,
+    /// How it is given where it is more than that number: a label, or several elements a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Output>,
     /// What else is given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more_outputs: Vec<Output>,
+}
+
+/// The most elements of outputs that are archived of a row, beside the prediction.
+const MOST_ARCHIVED: usize = 64;
+
+impl Signature {
+    /// All outputs in the order in which they are given.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<Output> {
+        let number = || Output::new(self.output.clone(), OutputKind::Real, 1);
+        let first = self.shown.clone().unwrap_or_else(number);
+        std::iter::once(first).chain(self.more_outputs.iter().cloned()).collect()
+    }
+
+    /// The columns in which labels and scores are archived beside the prediction, at most 64: one for each element of
+    /// an output, `output_` before its name.
+    #[must_use]
+    pub fn archived_outputs(&self) -> Vec<(String, OutputKind)> {
+        let taken: std::collections::HashSet<String> =
+            self.inputs.iter().flat_map(InputField::element_names).collect();
+        let free = |name: String| {
+            let name = format!("output_{name}");
+            if taken.contains(&name) { format!("output_{name}") } else { name }
+        };
+        let outputs = self.shown.iter().chain(&self.more_outputs);
+        let named = outputs.flat_map(|output| output.element_names().map(|name| (name, output.kind)));
+        named.take(MOST_ARCHIVED).map(|(name, kind)| (free(name), kind)).collect()
+    }
 }
 
 /// The values of one input, row by row: one a row, or as many as the input is wide.
@@ -174,6 +228,19 @@ impl Values {
         self.len() == 0
     }
 
+    /// The element at that place, as it is archived.
+    pub(crate) fn cell(&self, at: usize) -> crate::Cell {
+        use crate::Cell;
+        let number = |value: f64| if value.is_nan() { Cell::Missing } else { Cell::Number(value) };
+        #[expect(clippy::cast_precision_loss, reason = "labels and counts")]
+        let cell = match self {
+            Self::Reals(values) => values.get(at).map(|value| number(*value)),
+            Self::Integers(values) => values.get(at).map(|value| number(*value as f64)),
+            Self::Words(values) => values.get(at).map(|value| Cell::Word(value.clone())),
+        };
+        cell.unwrap_or(Cell::Missing)
+    }
+
     /// The elements of some rows, each `width` elements wide.
     pub(crate) fn rows(&self, from: usize, rows: usize, width: usize) -> Self {
         let range = from * width..(from + rows) * width;
@@ -188,8 +255,10 @@ impl Values {
 /// What a model answers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The prediction of each row.
+    /// The number that is archived of each row; for a label its place among the classes, NaN where it has none.
     pub predictions: Vec<f64>,
+    /// What is given in its place, where the signature says so.
+    pub shown: Option<Values>,
     /// The further outputs, in the order of the signature.
     pub more: Vec<Values>,
 }
@@ -203,6 +272,19 @@ pub enum Cost {
     Dear,
 }
 
+/// Where a model is computed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The engine: `gingham`, `onnxruntime` or `python`.
+    pub engine: String,
+    /// What computes: `cpu` or `cuda`.
+    pub provider: String,
+    /// On which device, such as `cpu` or `cuda:0`.
+    pub device: String,
+    /// The release of the engine.
+    pub release: String,
+}
+
 /// A loaded model. Its calls do not wait for anything but the processor, unless it says that they are dear.
 pub trait Engine: fmt::Debug + Send + Sync {
     /// What it takes and gives.
@@ -213,11 +295,27 @@ pub trait Engine: fmt::Debug + Send + Sync {
 
     /// Predicts each row, with the further outputs of the signature.
     fn answer(&self, columns: &[Column]) -> Result<Answer, EngineFailure> {
-        Ok(Answer { predictions: self.predict(columns)?, more: Vec::new() })
+        Ok(Answer { predictions: self.predict(columns)?, shown: None, more: Vec::new() })
     }
 
     /// What kind of engine it is; the platform string of the protocol.
     fn name(&self) -> &str;
+
+    /// Where it computes.
+    fn place(&self) -> Place {
+        Place {
+            engine: self.name().to_owned(),
+            provider: "cpu".into(),
+            device: "cpu".into(),
+            release: String::new(),
+        }
+    }
+
+    /// Whether `predict` of the library that made the model gives the first output alone. MLflow's way of asking then
+    /// gives it alone, too.
+    fn gives_first_alone(&self) -> bool {
+        true
+    }
 
     /// Whether its calls may take long.
     fn cost(&self) -> Cost {

@@ -156,7 +156,7 @@ impl Serving {
                 trace_id: inference.trace_id.as_deref(),
             };
             let rows = Arc::try_unwrap(answered.rows).unwrap_or_else(|rows| Rows::clone(&rows));
-            let records = record.of(rows, &answered.answer.predictions, &ids);
+            let records = record.of(rows, &answered.answer, &ids);
             self.archive(slot, &answered.loaded, &working, records).await?;
         }
         Ok((response, count))
@@ -257,7 +257,7 @@ impl Serving {
         };
         // A fixed value knows nothing of further outputs; they are left out of the signature that it answers by.
         let loaded = Arc::new(choice.loaded.constant(value));
-        let answer = Answer { predictions: vec![value; rows.rows], more: Vec::new() };
+        let answer = Answer { predictions: vec![value; rows.rows], shown: None, more: Vec::new() };
         Ok(Answered { loaded, answer, rows, route })
     }
 
@@ -308,7 +308,7 @@ impl Serving {
                             trace_id: trace_id.as_deref(),
                         };
                         let rows = Rows::clone(&rows);
-                        let records = record.of(rows, &answer.predictions, &ids);
+                        let records = record.of(rows, &answer, &ids);
                         if sink.take(records).await.is_err() {
                             shadow.loaded.counters.unarchived(count as u64);
                         }

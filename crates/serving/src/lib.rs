@@ -23,6 +23,7 @@ pub mod abtest;
 mod batcher;
 mod counters;
 mod deployment;
+mod device;
 mod engine;
 mod error;
 mod histogram;
@@ -46,8 +47,10 @@ mod window;
 
 pub use counters::{LatencyMs, Stats, Sums};
 pub use deployment::{Archiving, Batching, Draining, Loaded, Offer, Settings};
+pub use device::Device;
 pub use engine::{
-    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, Output, OutputKind, Signature, Values,
+    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, Output, OutputKind, Place, Signature,
+    Values,
 };
 pub use error::Error;
 pub use infer::Inference;

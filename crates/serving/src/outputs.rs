@@ -78,12 +78,17 @@ pub(crate) fn given(
     let rows = i64::try_from(answer.predictions.len()).unwrap_or(i64::MAX);
     let tensor = |wanted: &Wanted| {
         let (name, datatype, shape, data) = match wanted.which {
-            Which::Prediction => (
-                signature.output.as_str(),
-                Datatype::Fp64,
-                vec![rows],
-                OutputData::Numbers(answer.predictions.clone()),
-            ),
+            Which::Prediction => match signature.shown.as_ref().zip(answer.shown.as_ref()) {
+                Some((shown, values)) => {
+                    (signature.output.as_str(), shown.datatype(), shown.shape(rows), values.clone().into())
+                }
+                None => (
+                    signature.output.as_str(),
+                    Datatype::Fp64,
+                    vec![rows],
+                    OutputData::Numbers(answer.predictions.clone()),
+                ),
+            },
             Which::PredictionId => (
                 PREDICTION_ID,
                 Datatype::Bytes,
@@ -92,8 +97,7 @@ pub(crate) fn given(
             ),
             Which::More(at) => {
                 let (output, values) = signature.more_outputs.get(at).zip(answer.more.get(at))?;
-                let shape = if output.width == 1 { vec![rows] } else { vec![rows, i64::from(output.width)] };
-                (output.name.as_str(), output.datatype(), shape, values.clone().into())
+                (output.name.as_str(), output.datatype(), output.shape(rows), values.clone().into())
             }
         };
         Some(ResponseOutput {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::deployment::Loaded;
-use crate::engine::{Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField};
+use crate::engine::{
+    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, Output, OutputKind, Values,
+};
 use crate::rows::Rows;
 
 /// Requests with more rows than this are computed on a thread of their own.
@@ -60,13 +62,15 @@ pub(crate) fn checked(engine: &dyn Engine, columns: &[Column], rows: usize) -> R
         let message = format!("the engine gave {} predictions for {rows} rows", predictions.len());
         return Err(EngineFailure::internal(message));
     }
-    let promised = &engine.signature().more_outputs;
-    if answer.more.len() != promised.len() {
+    let signature = engine.signature();
+    let promised: Vec<&Output> = signature.shown.iter().chain(&signature.more_outputs).collect();
+    let given: Vec<&Values> = answer.shown.iter().chain(&answer.more).collect();
+    if given.len() != promised.len() {
         let message =
-            format!("the engine gave {} further outputs instead of {}", answer.more.len(), promised.len());
+            format!("the engine gave {} further outputs instead of {}", given.len(), promised.len());
         return Err(EngineFailure::internal(message));
     }
-    for (values, output) in answer.more.iter().zip(promised) {
+    for (values, output) in given.into_iter().zip(promised) {
         let expected = rows.saturating_mul(output.width as usize);
         if values.len() != expected {
             let message = format!(
@@ -77,11 +81,13 @@ pub(crate) fn checked(engine: &dyn Engine, columns: &[Column], rows: usize) -> R
             return Err(EngineFailure::internal(message));
         }
     }
+    // A label that is no number has none to be looked at.
+    let words = signature.shown.as_ref().is_some_and(|output| output.kind == OutputKind::Word);
     match predictions.iter().position(|prediction| !prediction.is_finite()) {
-        Some(row) => {
+        Some(row) if !words => {
             Err(EngineFailure::internal(format!("the prediction for row {row} is not a finite number")))
         }
-        None => Ok(answer),
+        _ => Ok(answer),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::Timestamp;
 
 use crate::deployment::Loaded;
-use crate::engine::Column;
+use crate::engine::{Answer, Column};
 use crate::routing::Variant;
 use crate::rows::Rows;
 use crate::sink::{Cell, ServedPrediction};
@@ -21,7 +21,7 @@ pub(crate) struct Record<'a> {
 }
 
 impl Record<'_> {
-    pub(crate) fn of(&self, rows: Rows, predictions: &[f64], ids: &[uuid::Uuid]) -> Vec<ServedPrediction> {
+    pub(crate) fn of(&self, rows: Rows, answer: &Answer, ids: &[uuid::Uuid]) -> Vec<ServedPrediction> {
         let count = rows.rows;
         let mut features: Vec<Vec<Cell>> =
             (0..count).map(|_| Vec::with_capacity(self.loaded.feature_names.len())).collect();
@@ -44,10 +44,11 @@ impl Record<'_> {
             }
         }
         let said = rows.event_times.into_iter().zip(rows.entities);
-        let answers = predictions.iter().zip(ids).zip(features);
+        let answers = answer.predictions.iter().zip(ids).zip(features);
         answers
             .zip(said)
-            .map(|(((prediction, id), features), (event_time, entity))| ServedPrediction {
+            .enumerate()
+            .map(|(row, (((prediction, id), features), (event_time, entity)))| ServedPrediction {
                 id: *id,
                 event_time: event_time.unwrap_or(self.received),
                 received_time: self.received,
@@ -58,10 +59,27 @@ impl Record<'_> {
                 feature_names: Arc::clone(&self.loaded.feature_names),
                 features,
                 prediction: *prediction,
+                output_names: Arc::clone(&self.loaded.output_names),
+                outputs: self.outputs(answer, row),
                 latency_us: self.latency_us,
                 trace_id: self.trace_id.map(str::to_owned),
                 entity,
             })
             .collect()
+    }
+
+    /// The elements of labels and scores of one row, as many as are archived.
+    fn outputs(&self, answer: &Answer, row: usize) -> Vec<Cell> {
+        let most = self.loaded.output_names.len();
+        if most == 0 {
+            return Vec::new();
+        }
+        let signature = self.loaded.engine.signature();
+        let outputs = signature.shown.iter().chain(&signature.more_outputs);
+        let cells = outputs.zip(answer.shown.iter().chain(&answer.more)).flat_map(|(output, values)| {
+            let width = output.width as usize;
+            (row * width..(row + 1) * width).map(|at| values.cell(at))
+        });
+        cells.take(most).collect()
     }
 }

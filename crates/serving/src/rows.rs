@@ -405,6 +405,7 @@ mod tests {
                 field("weather", FieldKind::Category, false),
             ],
             output: "volume".into(),
+            shown: None,
             more_outputs: Vec::new(),
         }
     }
@@ -632,6 +633,7 @@ mod tests {
                 InputField { width: 2, ..field("b", FieldKind::Number, false) },
             ],
             output: "y".into(),
+            shown: None,
             more_outputs: Vec::new(),
         };
         let all = |values: [f64; 6]| {

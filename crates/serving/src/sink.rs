@@ -40,8 +40,12 @@ pub struct ServedPrediction {
     pub feature_names: Arc<[String]>,
     /// The features.
     pub features: Vec<Cell>,
-    /// What was predicted.
+    /// What was predicted, as a number; NaN for a label that has none.
     pub prediction: f64,
+    /// The names of `outputs`.
+    pub output_names: Arc<[String]>,
+    /// Labels and scores beside the prediction.
+    pub outputs: Vec<Cell>,
     /// From receipt until the model had answered, in microseconds.
     pub latency_us: i64,
     /// The trace that the request belongs to.

@@ -1,6 +1,7 @@
 //! What deployments promise, under load and under faults.
 
 mod batching;
+mod outputs;
 mod traffic;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -76,7 +77,7 @@ fn engine(version: i64, does: Does) -> Arc<dyn Engine> {
     let field = |name: &str, kind| InputField::new(name, kind, kind == FieldKind::Number);
     let inputs = vec![field("x", FieldKind::Number), field("word", FieldKind::Category)];
     Arc::new(Times {
-        signature: Signature { inputs, output: "y".into(), more_outputs: Vec::new() },
+        signature: Signature { inputs, output: "y".into(), shown: None, more_outputs: Vec::new() },
         factor: version as f64,
         does,
     })

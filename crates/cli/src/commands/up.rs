@@ -7,12 +7,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base::Failure;
 use nix::fcntl::{Flock, FlockArg};
 use platform::webhooks::{self, WebhookRules};
-use platform::{Platform, PlatformOptions, Worker};
+use platform::{Platform, PlatformOptions, PythonSettings, Worker};
 use server::{App, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,6 +33,9 @@ use crate::traces::Traces;
 /// Libraries that tell more of their inner life than a day's story needs.
 const QUIET: &str = "buoyant_kernel=warn,delta_kernel=warn,deltalake_core=warn,datafusion=warn,sqlx=warn";
 
+/// More worker processes of one version than any machine has use for.
+const MOST_PYTHON_WORKERS: usize = 256;
+
 /// Serves until the process is told to stop.
 pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     let traces = begin_log(&arguments.log, arguments.otlp.as_deref())?;
@@ -43,6 +47,13 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
         database: arguments.database,
         artifacts: arguments.artifacts,
         worker: worker()?,
+        python: PythonSettings {
+            processes: arguments.python_workers.min(MOST_PYTHON_WORKERS),
+            resident_bytes: arguments.python_worker_mib.saturating_mul(1 << 20),
+            call: Duration::from_secs(arguments.python_call_seconds.max(1)),
+            uv: arguments.uv,
+            ..PythonSettings::default()
+        },
     };
     let platform = Platform::open(options).await.map_err(|error| with_hint(&error))?;
     if let Some(how) = &arguments.kubernetes {

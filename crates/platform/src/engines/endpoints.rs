@@ -18,6 +18,8 @@ pub struct Endpoint {
     pub model: String,
     /// The alias whose version answers.
     pub alias: String,
+    /// Its limits.
+    pub settings: Settings,
 }
 
 impl Platform {
@@ -35,7 +37,7 @@ impl Platform {
             project: "default".to_owned(),
             model: wanted.model.clone(),
             alias: Some(wanted.alias.clone()),
-            settings: Settings::default(),
+            settings: wanted.settings,
         };
         let (actor, now) = (actor.clone(), self.clock.now());
         let put: Result<_, serving::Error> = self
@@ -69,7 +71,12 @@ impl Platform {
             if deployment.state == store::State::Stopped {
                 continue;
             }
-            let wanted = Endpoint { name: deployment.name, model: deployment.model, alias };
+            let wanted = Endpoint {
+                name: deployment.name,
+                model: deployment.model,
+                alias,
+                settings: deployment.settings,
+            };
             if let Err(error) = self.follow_endpoint(&wanted).await {
                 tracing::error!(deployment.name = %wanted.name, %error, "`{}` cannot be served", wanted.name);
                 let (name, message, now) = (wanted.name, error.to_string(), self.clock.now());
@@ -101,7 +108,7 @@ impl Platform {
         drop(read);
         let now = self.clock.now();
         let pointer = (wanted.alias.as_str(), alias.reason.as_str());
-        self.serve(&wanted.name, pointer, &version, Settings::default(), now).await?;
+        self.serve(&wanted.name, pointer, &version, wanted.settings, now).await?;
         self.restore_traffic(&wanted.name).await
     }
 }

@@ -73,6 +73,7 @@ impl Replica {
                 database: None,
                 artifacts: None,
                 worker: options.worker,
+                python: crate::PythonSettings::default(),
             },
             Some(sink),
             Arc::new(base::SystemClock),

@@ -137,7 +137,8 @@ impl PredictionSink for Spool {
 /// A prediction as the server's open door takes it.
 pub(crate) fn row(served: ServedPrediction) -> Map<String, Value> {
     let mut row = Map::new();
-    for (name, cell) in served.feature_names.iter().zip(served.features) {
+    let names = served.feature_names.iter().chain(served.output_names.iter());
+    for (name, cell) in names.zip(served.features.into_iter().chain(served.outputs)) {
         let value = match cell {
             Cell::Missing => continue,
             Cell::Number(number) => json!(number),
@@ -279,6 +280,8 @@ mod tests {
             feature_names: vec!["hour".to_owned(), "weight".to_owned(), "holiday".to_owned()].into(),
             features: vec![Cell::Number(8.0), Cell::Number(0.5), Cell::Missing],
             prediction: value,
+            output_names: Vec::new().into(),
+            outputs: Vec::new(),
             latency_us: 12,
             trace_id: None,
             entity: Some("a".into()),

@@ -13,7 +13,7 @@ use tables::{Table, Values};
 
 use crate::replica::Registry;
 use crate::served::ServedEngine;
-use crate::{Error, Platform, PlatformOptions, Worker};
+use crate::{Error, Platform, PlatformOptions, PythonSettings, Worker};
 
 /// The column with the predictions.
 pub(super) const PREDICTION: &str = "prediction";
@@ -42,7 +42,9 @@ impl Local {
     /// # Errors
     /// When the folder cannot be used.
     pub async fn open(folder: &Path, worker: Worker) -> Result<Self, Error> {
-        let options = PlatformOptions { folder: folder.to_owned(), database: None, artifacts: None, worker };
+        let python = PythonSettings::default();
+        let options =
+            PlatformOptions { folder: folder.to_owned(), database: None, artifacts: None, worker, python };
         Ok(Self { platform: Platform::open(options).await? })
     }
 
@@ -224,7 +226,8 @@ impl Scorer {
         };
         let predictions = answer.predictions.iter().map(|value| value.is_finite().then_some(*value));
         kept = kept.with_column(PREDICTION, Values::Real(predictions.collect()))?;
-        for (output, values) in signature.more_outputs.iter().zip(&answer.more) {
+        let outputs = signature.shown.iter().chain(&signature.more_outputs);
+        for (output, values) in outputs.zip(answer.shown.iter().chain(&answer.more)) {
             let width = output.width.max(1) as usize;
             for at in 0..width {
                 let name = if width == 1 { output.name.clone() } else { format!("{}_{at}", output.name) };

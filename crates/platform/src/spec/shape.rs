@@ -164,12 +164,23 @@ pub struct DeploymentSpec {
     /// Its limits.
     #[serde(default)]
     pub limits: serving::Settings,
+    /// On what the model is computed: `cpu`, `cuda` or `cuda:1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<serving::Device>,
     /// How requests are shared out among versions; what `gingham traffic` has set stays when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<serving::Traffic>,
     /// Replicas in a Kubernetes cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Box<clusters::Kubernetes>>,
+}
+
+impl DeploymentSpec {
+    /// The limits with the device.
+    #[must_use]
+    pub fn settings(&self) -> serving::Settings {
+        serving::Settings { device: self.device.unwrap_or(self.limits.device), ..self.limits }
+    }
 }
 
 /// When a model is trained again.

@@ -5,6 +5,7 @@
 
 mod candidate;
 mod evaluate;
+mod expected;
 mod prepare;
 mod prove;
 mod register;

@@ -12,11 +12,13 @@ use serde_json::{Value, json};
 use stats::Profile;
 
 use super::evaluate::{Judged, Score};
+use super::expected;
 use super::prepare::Prepared;
 use super::prove::prove;
 use super::steps::{Pipeline, StepResult, parts};
 use super::{TrainOutcome, params};
 use crate::Error;
+use crate::parity::EXPECTED;
 use crate::proving::keep_verdict;
 use crate::reviews::{self, Guard};
 
@@ -40,7 +42,11 @@ pub(super) async fn register(
     let mut outcome = None;
     pipeline
         .step("register", key, None, || async {
-            let done = write(pipeline, &judged, new, rules, checked).await?;
+            let expected = match expected::rows(best, rows)? {
+                Some(rows) => Some(pipeline.platform.store_expected_rows(&rows).await?),
+                None => None,
+            };
+            let done = write(pipeline, &judged, (new, expected), rules, checked).await?;
             let result = StepResult {
                 outputs: json!({ "version": done.version, "promoted": done.promoted }),
                 tracked: Some(best.run.clone()),
@@ -157,7 +163,7 @@ fn reference_profile(rows: &Prepared) -> Result<Value, Error> {
 async fn write(
     pipeline: &Pipeline<'_>,
     judged: &Judged,
-    new: NewVersion,
+    (new, expected): (NewVersion, Option<Digest>),
     rules: Vec<RuleResult>,
     checked: Verdict,
 ) -> Result<TrainOutcome, Error> {
@@ -182,6 +188,9 @@ async fn write(
                 let model = new.model.clone();
                 let digest: Option<Digest> = new.digest;
                 let version = registry::create_version(tx, new, &actor, now).await?.number;
+                if let Some(rows) = expected {
+                    registry::put_version_file(tx, (&model, version), EXPECTED, rows, &actor, now).await?;
+                }
                 keep_verdict(tx, &model, version, &actor, now, &checked).await?;
                 lineage::put(tx, &origin.of_version(&model, version), now).await?;
                 let weighing =

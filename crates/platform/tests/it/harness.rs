@@ -85,6 +85,7 @@ impl Home {
                     .map(str::to_owned)
                     .into(),
             },
+            python: platform::PythonSettings::default(),
         };
         let platform = Platform::open(options).await.unwrap();
         let (stop, stopping) = watch::channel(false);

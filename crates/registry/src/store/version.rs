@@ -439,6 +439,6 @@ fn version(row: &Row) -> Result<Version, Error> {
     })
 }
 
-fn event(kind: &str, actor: &Actor, model: &str, number: i64, summary: String) -> NewEvent {
+pub(super) fn event(kind: &str, actor: &Actor, model: &str, number: i64, summary: String) -> NewEvent {
     NewEvent::new(kind, actor, ObjectRef::new("version", format!("{model}@{number}")), summary)
 }

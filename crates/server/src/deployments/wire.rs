@@ -40,8 +40,23 @@ pub(crate) struct DeploymentBody {
     pub endpoint: String,
     /// What it takes and gives.
     pub signature: Option<Value>,
+    /// Where the version that answers is computed; null while none does.
+    pub computed_by: Option<PlaceBody>,
     /// Which versions answered, newest first; lists leave it out.
     pub history: Vec<AnsweredBody>,
+}
+
+/// Where a version is computed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PlaceBody {
+    /// The engine: `gingham`, `onnxruntime` or `python`.
+    pub engine: String,
+    /// What computes: `cpu` or `cuda`.
+    pub provider: String,
+    /// On which device, such as `cpu` or `cuda:0`.
+    pub device: String,
+    /// The release of the engine.
+    pub release: String,
 }
 
 /// How long answers took, in milliseconds; null before the first.
@@ -105,6 +120,12 @@ impl From<DeploymentView> for DeploymentBody {
             },
             endpoint: view.endpoint,
             signature: view.signature,
+            computed_by: view.place.map(|place| PlaceBody {
+                engine: place.engine,
+                provider: place.provider,
+                device: place.device,
+                release: place.release,
+            }),
             history: view.history.into_iter().map(answered).collect(),
         }
     }

@@ -89,9 +89,8 @@ fn field_schema(field: &InputField) -> Value {
 }
 
 fn answer_schema(signature: &Signature) -> Value {
-    let mut properties = Map::from_iter([(signature.output.clone(), json!({ "type": "number" }))]);
-    properties
-        .extend(signature.more_outputs.iter().map(|output| (output.name.clone(), output_schema(output))));
+    let mut properties: Map<String, Value> =
+        signature.outputs().iter().map(|output| (output.name.clone(), output_schema(output))).collect();
     properties.insert(
         PREDICTION_ID.to_owned(),
         json!({ "type": "string", "format": "uuid", "description": "under it the prediction is archived, and labels are sent" }),
@@ -110,5 +109,12 @@ fn output_schema(output: &Output) -> Value {
     if output.width <= 1 {
         return json!({ "type": kind });
     }
-    json!({ "type": "array", "items": { "type": kind }, "minItems": output.width, "maxItems": output.width })
+    let mut schema = json!({
+        "type": "array", "items": { "type": kind }, "minItems": output.width, "maxItems": output.width,
+    });
+    if let (Some(schema), false) = (schema.as_object_mut(), output.labels.is_empty()) {
+        let classes = format!("one for each of the classes {}", output.labels.join(", "));
+        schema.insert("description".to_owned(), json!(classes));
+    }
+    schema
 }

@@ -49,8 +49,8 @@ async fn post_invocations(
     let signature = loaded.engine.signature();
     let kind =
         headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("application/json");
-    let request = match kind.split(';').next().unwrap_or_default().trim() {
-        "text/csv" => from_csv(signature, &body)?,
+    let (request, parameters) = match kind.split(';').next().unwrap_or_default().trim() {
+        "text/csv" => (from_csv(signature, &body)?, Map::new()),
         "application/json" => from_json(signature, &body)?,
         other => {
             let detail = format!("`{}` is not read here", other.chars().take(60).collect::<String>());
@@ -59,6 +59,8 @@ async fn post_invocations(
                 .with_hint("send `application/json` or `text/csv`"));
         }
     };
+    let first = loaded.engine.gives_first_alone().then_some(signature.output.as_str());
+    let request = tabular::asking(request, parameters, first)?;
     Ok(tabular::predictions(&serving.infer(&name, request, inference(&headers, None)).await?))
 }
 
@@ -88,7 +90,7 @@ fn from_csv(signature: &Signature, body: &[u8]) -> Result<InferRequest, Problem>
     Ok(gathered.request(Map::new()))
 }
 
-fn from_json(signature: &Signature, body: &[u8]) -> Result<InferRequest, Problem> {
+fn from_json(signature: &Signature, body: &[u8]) -> Result<(InferRequest, Map<String, Value>), Problem> {
     let mut body = tabular::object(body)?;
     let parameters = match body.remove("params") {
         None | Some(Value::Null) => Map::new(),
@@ -116,7 +118,7 @@ fn from_json(signature: &Signature, body: &[u8]) -> Result<InferRequest, Problem
         (form, Value::Array(rows)) => tabular::rows(signature, rows, form)?,
         (form, _) => return Err(Problem::invalid("field_type", format!("`{form}`: it is no list"))),
     };
-    Ok(InferRequest { parameters, ..request })
+    Ok((request, parameters))
 }
 
 /// `{"columns": […], "data": [[…], …]}`; an `index` is passed over.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use ::serving::oip::{
-    Data, Datatype, InferRequest, InferResponse, OutputData, PREDICTION_ID, RequestInput, Scalar,
+    Data, Datatype, InferRequest, InferResponse, OutputData, PREDICTION_ID, RequestInput, RequestedOutput,
+    Scalar,
 };
 use ::serving::{FieldKind, Signature};
 use axum::response::{IntoResponse, Response};
@@ -197,12 +198,35 @@ pub(crate) fn instances(signature: &Signature, body: &[u8]) -> Result<InferReque
     };
     match body.remove("instances") {
         Some(Value::Array(instances)) => {
-            Ok(InferRequest { parameters, ..rows(signature, instances, "instances")? })
+            let request = rows(signature, instances, "instances")?;
+            asking(request, parameters, None)
         }
         Some(_) => Err(wrong("instances", "it is no list")),
         None => Err(Problem::invalid("field_missing", "`instances`: it is missing")
             .with_hint("send `{\"instances\": [{…}, …]}`")),
     }
+}
+
+/// The request with its parameters, one of which may name outputs: `{"outputs": ["label"]}`. Without it `first` is the
+/// one wanted, or all are.
+pub(crate) fn asking(
+    request: InferRequest,
+    mut parameters: Map<String, Value>,
+    first: Option<&str>,
+) -> Result<InferRequest, Problem> {
+    let names = match parameters.remove("outputs") {
+        Some(Value::Array(names)) => names
+            .into_iter()
+            .map(|name| match name {
+                Value::String(name) => Ok(name),
+                other => Err(wrong("outputs", &format!("{other} is no name of an output"))),
+            })
+            .collect::<Result<Vec<_>, _>>()?,
+        Some(_) => return Err(wrong("outputs", "it is no list of names")),
+        None => first.map(str::to_owned).into_iter().collect(),
+    };
+    let outputs = names.into_iter().map(|name| RequestedOutput { name, parameters: Map::new() }).collect();
+    Ok(InferRequest { parameters, outputs, ..request })
 }
 
 /// The answer row by row: bare values when there is one output, objects when there are several.

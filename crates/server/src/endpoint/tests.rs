@@ -46,6 +46,7 @@ async fn server() -> Server {
             InputField::new("weather", FieldKind::Category, false),
         ],
         output: "volume".into(),
+        shown: None,
         more_outputs: Vec::new(),
     };
     let offer = Offer {

@@ -48,7 +48,7 @@ impl Engine for Double {
         let predictions = self.predict(columns)?;
         let word = |y: &f64| if *y > 10.0 { "large".to_owned() } else { "small".to_owned() };
         let words = Values::Words(predictions.iter().map(word).collect());
-        Ok(::serving::Answer { predictions, more: vec![words] })
+        Ok(::serving::Answer { predictions, shown: None, more: vec![words] })
     }
 
     fn name(&self) -> &str {
@@ -74,7 +74,8 @@ async fn server_with(access: LocalAccess) -> Server {
     let signature = Signature {
         inputs: vec![InputField::new("x", FieldKind::Number, true)],
         output: "y".into(),
-        more_outputs: vec![Output { name: "size".into(), kind: OutputKind::Word, width: 1 }],
+        shown: None,
+        more_outputs: vec![Output::new("size", OutputKind::Word, 1)],
     };
     fixture
         .app

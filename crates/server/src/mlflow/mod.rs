@@ -42,6 +42,8 @@ pub(crate) use files::ROOT as ARTIFACT_ROOT;
 const ANSWERS_LIKE: &str = "3.12.0";
 /// How long an upload or download of one file may take.
 const TRANSFER_DEADLINE: Duration = Duration::from_secs(4 * 3_600);
+/// How long an alias may take to move: a version that only Python runs has an environment made for it first.
+const SWITCH_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// The largest file, in bytes.
 const FILE_LIMIT_BYTES: usize = 1 << 40;
 /// The largest body of a request that logs, in bytes: the longest keys and values that a batch may hold, escaped.
@@ -186,7 +188,7 @@ fn with_registry(both: Both) -> Both {
         .post("registered-models/get-latest-versions", model(Action::View), models::get_latest_versions)
         .post("registered-models/set-tag", model(Action::Change), models::set_tag)
         .delete("registered-models/delete-tag", model(Action::Change), models::delete_tag)
-        .post("registered-models/alias", model(Action::Promote), models::set_alias)
+        .post("registered-models/alias", model(Action::Promote).deadline(SWITCH_DEADLINE), models::set_alias)
         .delete("registered-models/alias", model(Action::Promote), models::delete_alias)
         .get("registered-models/alias", model(Action::View), models::get_by_alias)
         .post("model-versions/create", model(Action::Create), versions::create)

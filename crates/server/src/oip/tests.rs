@@ -59,6 +59,7 @@ async fn server() -> Server {
     let signature = Signature {
         inputs: vec![InputField::new("x", FieldKind::Number, true)],
         output: "y".into(),
+        shown: None,
         more_outputs: Vec::new(),
     };
     let offer = Offer {

@@ -62,6 +62,7 @@ pub async fn over_at(database: TestDatabase, settings: Settings, clock: Arc<dyn 
         database: Some(database.url.clone()),
         artifacts: None,
         worker: Worker { program: "false".into(), arguments: Vec::new() },
+        python: platform::PythonSettings::default(),
     };
     let platform = Platform::open_at(options, clock).await.unwrap();
     let app = App::new(Arc::clone(&platform), settings);

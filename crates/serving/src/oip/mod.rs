@@ -272,12 +272,11 @@ impl ModelMetadata {
     pub fn of(name: &str, version: i64, engine: &str, signature: &Signature) -> Self {
         let tensor =
             |name: &str, datatype| TensorMetadata { name: name.to_owned(), datatype, shape: vec![-1] };
-        let more = signature.more_outputs.iter().map(|output: &Output| TensorMetadata {
-            name: output.name.clone(),
+        let outputs = signature.outputs().into_iter().map(|output: Output| TensorMetadata {
             datatype: output.datatype(),
-            shape: if output.width == 1 { vec![-1] } else { vec![-1, i64::from(output.width)] },
+            shape: output.shape(-1),
+            name: output.name,
         });
-        let first = tensor(&signature.output, Datatype::Fp64);
         let inputs = signature.inputs.iter().map(|field| TensorMetadata {
             name: field.name.clone(),
             datatype: match field.kind {
@@ -291,10 +290,7 @@ impl ModelMetadata {
             versions: vec![version.to_string()],
             platform: format!("gingham_{engine}"),
             inputs: inputs.collect(),
-            outputs: std::iter::once(first)
-                .chain(more)
-                .chain([tensor(PREDICTION_ID, Datatype::Bytes)])
-                .collect(),
+            outputs: outputs.chain([tensor(PREDICTION_ID, Datatype::Bytes)]).collect(),
         }
     }
 }
