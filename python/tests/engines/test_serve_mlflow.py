@@ -124,12 +124,3 @@ def test_the_endpoint_follows_its_alias() -> None:
         mlflow.xgboost.log_model(second, name="m", registered_model_name=name)
     mlflow.MlflowClient().set_registered_model_alias(name, "champion", "2")
     np.testing.assert_allclose(answer(name, frame), second.predict(xgboost.DMatrix(frame)), rtol=1e-6)
-
-
-def test_a_pickle_is_refused_with_what_to_do() -> None:
-    from sklearn.linear_model import LinearRegression
-
-    frame, target = rows()
-    model = LinearRegression().fit(frame, target)
-    with pytest.raises(AssertionError, match="no engine here runs the flavors python_function, sklearn"):
-        serve(lambda name: mlflow.sklearn.log_model(model, name="m", registered_model_name=name))

@@ -8,6 +8,7 @@ mod outcome;
 mod python;
 mod rust;
 mod story;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -61,6 +62,12 @@ const PARTS: &[Part] = &[
         what: "manifests and the Helm chart against the schemas of Kubernetes",
         fast: false,
         run: clusters::run,
+    },
+    Part {
+        name: "workers",
+        what: "models that Python workers run, crash, hang and leak; labels and probabilities by every protocol",
+        fast: false,
+        run: workers::run,
     },
     Part { name: "demo", what: "the whole story, `gingham demo --once`", fast: false, run: story::demo },
     Part { name: "archive", what: "the demo's tables read by deltalake", fast: false, run: python::archive },

@@ -54,7 +54,9 @@ pub fn clients(stage: &mut Stage) -> Result<Outcome> {
     program = program.env("GINGHAM_BINARY", repository::binary()?.to_string_lossy());
     // They have libraries of their own: other parts run them.
     // KServe's client has an environment of its own too.
-    for apart in ["tests/engines", "tests/clusters", "tests/mlflow_whole", "tests/test_oip_kserve.py"] {
+    for apart in
+        ["tests/engines", "tests/clusters", "tests/mlflow_whole", "tests/workers", "tests/test_oip_kserve.py"]
+    {
         program = program.arg(format!("--ignore={apart}"));
     }
     for file in ON_THE_DEMO {
