@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArtifactsConfig {
-    /// `file:///absolute/folder` or `s3://bucket/prefix`.
+    /// `file:///absolute/folder`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
     pub url: String,
     /// Settings of the bucket, such as `endpoint`, `region`, `allow_http`; what is not given here
-    /// is taken from the usual `AWS_*` variables.
+    /// is taken from the usual variables: `AWS_*`, `GOOGLE_*`, `AZURE_*`.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
     /// How much may be kept at once.

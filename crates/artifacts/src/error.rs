@@ -190,9 +190,9 @@ impl Failure for Error {
             Self::UnsafePath { .. } => {
                 Some("use a relative path with `/` between its parts, such as `model/MLmodel`".into())
             }
-            Self::Configuration { .. } => {
-                Some("give `file:///absolute/folder` or `s3://bucket/prefix`".into())
-            }
+            Self::Configuration { .. } => Some(
+                "give `file:///absolute/folder`, `s3://bucket/prefix`, `gs://…` or `az://container/…`".into(),
+            ),
             Self::RootUnreadable { .. } => Some(
                 "`gingham verify --artifacts` tells what is damaged; restore it or remove what refers to it"
                     .into(),

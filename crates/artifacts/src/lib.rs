@@ -29,6 +29,7 @@
 
 mod batch;
 mod blob;
+mod bucket;
 mod chunking;
 mod collect;
 mod config;

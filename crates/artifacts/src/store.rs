@@ -12,10 +12,10 @@ use std::time::SystemTime;
 use base::Timestamp;
 use bytes::Bytes;
 use futures::TryStreamExt;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as Key;
 use object_store::{CopyOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 
+use crate::bucket;
 use crate::folder::Folder;
 use crate::{ArtifactsConfig, Error, Result};
 
@@ -59,18 +59,8 @@ impl Store {
                 blocking(move || Folder::open(&root)).await.map_err(|error| refuse(error.to_string()))?;
             return Ok(Self::Folder(Arc::new(folder)));
         }
-        let Some(place) = config.url.strip_prefix("s3://") else {
-            return Err(refuse("only `file://` and `s3://` are known".into()));
-        };
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-        for (name, value) in &config.options {
-            let key: AmazonS3ConfigKey =
-                name.parse().map_err(|_| refuse(format!("`{name}` is no setting of an S3 bucket")))?;
-            builder = builder.with_config(key, value);
-        }
-        let objects = builder.build().map_err(|error| refuse(error.to_string()))?;
-        Ok(Self::Bucket { objects: Arc::new(objects), prefix: prefix.trim_matches('/').to_owned() })
+        let (objects, prefix) = bucket::open(config).map_err(refuse)?;
+        Ok(Self::Bucket { objects, prefix })
     }
 
     /// Writes an object whole, in place of what was there.
@@ -250,6 +240,14 @@ impl Store {
                         Ok(Some((end, length)))
                     }
                     Err(object_store::Error::NotFound { .. }) => Ok(None),
+                    // Azure knows no ranges from the end.
+                    Err(
+                        object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. },
+                    ) => {
+                        let Some(length) = self.size(key).await? else { return Ok(None) };
+                        let from = length.saturating_sub(bytes as u64);
+                        Ok(self.get_range(key, from, bytes).await?.map(|end| (end, length)))
+                    }
                     Err(error) => Err(at_bucket("read", key, error)),
                 }
             }

@@ -65,10 +65,11 @@ impl Artifacts {
             return Err(Error::TooLarge { what: "a tree", limit: self.limits.tree_entries, unit: "files" });
         }
         let index = options.index.as_deref().map(StatIndex::read).unwrap_or_default();
-        let known = |file: &Found| {
-            if options.read_all { None } else { index.unchanged(file.path.as_str(), &file.look) }
+        let digests: Vec<Option<Digest>> = if options.read_all {
+            vec![None; found.len()]
+        } else {
+            index.unchanged(found.iter().map(|file| (file.path.as_str(), file.look)))
         };
-        let digests: Vec<Option<Digest>> = found.iter().map(known).collect();
         let all_known = digests.iter().all(Option::is_some) && found.len() == index.len();
         if all_known
             && let Some(tree) = index.tree
@@ -77,6 +78,7 @@ impl Artifacts {
         {
             return Ok(Added { tree, files_read: 0, stored_bytes: 0, new_chunks: 0 });
         }
+        let paths = walk::checked(root, &found)?;
         let batch = self.begin()?;
         // What the index knows may have been collected or damaged since: such files are read again.
         let mut to_read = Vec::new();
@@ -91,7 +93,7 @@ impl Artifacts {
         }
         let bytes = to_read.iter().filter_map(|at| found.get(*at)).map(|file| file.look.bytes()).sum();
         progress(Step::Begin { files: to_read.len() as u64, bytes });
-        let read = read_files(&batch, &found, &to_read, progress)?;
+        let read = read_files(&batch, root, &found, &to_read, progress)?;
         let mut entries = Vec::with_capacity(found.len());
         let mut looks: Vec<(Look, Digest)> = Vec::with_capacity(found.len());
         for (file, digest) in found.iter().zip(&digests) {
@@ -102,8 +104,8 @@ impl Artifacts {
                 *slot = (look, digest);
             }
         }
-        for (file, (look, digest)) in found.iter().zip(&looks) {
-            entries.push(Entry { path: file.path.clone(), digest: *digest, bytes: look.bytes() });
+        for (path, (look, digest)) in paths.into_iter().zip(&looks) {
+            entries.push(Entry { path, digest: *digest, bytes: look.bytes() });
         }
         let tree = Tree::of(entries)?;
         let manifest = tree.to_bytes()?;
@@ -143,11 +145,13 @@ fn now_ns() -> i128 {
 
 fn read_files(
     batch: &Batch,
+    root: &Path,
     found: &[Found],
     to_read: &[usize],
     progress: &(dyn Fn(Step) + Sync),
 ) -> Result<Vec<(usize, Look, Digest)>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let is_alone = root.is_file();
     let next = AtomicUsize::new(0);
     let all = Mutex::new(Vec::with_capacity(to_read.len()));
     let failure: Mutex<Option<Error>> = Mutex::new(None);
@@ -161,7 +165,7 @@ fn read_files(
                     let at = to_read.get(next.fetch_add(1, Ordering::Relaxed)).copied();
                     let (false, Some(at)) = (stopped, at) else { break };
                     let Some(file) = found.get(at) else { break };
-                    match read_file(batch, &file.file, &mut packer) {
+                    match read_file(batch, &walk::place_of(root, file, is_alone), &mut packer) {
                         Ok((look, digest)) => {
                             progress(Step::File { bytes: look.bytes() });
                             mine.push((at, look, digest));

@@ -4,9 +4,9 @@
 //! its device are those that it had when it was hashed, and these times are older than that moment by
 //! more than the file system may blur them. A torn or foreign index counts as none.
 
-use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::io::Write;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -61,16 +61,25 @@ pub(super) struct StatIndex {
     /// The tree that the files made.
     pub(super) tree: Option<StoredTree>,
     looked_at_ns: i128,
-    files: HashMap<String, (Look, Digest)>,
+    content: Vec<u8>,
+    /// In the order of their names; a name is where it lies in the content.
+    files: Vec<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    name: Range<usize>,
+    look: Look,
+    digest: Digest,
 }
 
 impl StatIndex {
     /// Reads an index; an empty one where there is none that can be used.
     pub(super) fn read(path: &Path) -> Self {
-        fs::read(path).ok().and_then(|content| Self::parse(&content)).unwrap_or_default()
+        fs::read(path).ok().and_then(Self::parse).unwrap_or_default()
     }
 
-    fn parse(content: &[u8]) -> Option<Self> {
+    fn parse(content: Vec<u8>) -> Option<Self> {
         let (body, sum) = content.split_at_checked(content.len().checked_sub(32)?)?;
         if Digest::of(body).as_bytes() != sum {
             return None;
@@ -79,10 +88,18 @@ impl StatIndex {
         let looked_at_ns = i128::from(rest.u64().ok()?);
         let tree =
             StoredTree { digest: rest.digest().ok()?, files: rest.u64().ok()?, bytes: rest.u64().ok()? };
-        let mut files = HashMap::with_capacity(usize::try_from(tree.files).ok()?.min(body.len() / 64));
+        let mut files: Vec<Known> =
+            Vec::with_capacity(usize::try_from(tree.files).ok()?.min(body.len() / 64));
+        let mut before: &[u8] = &[];
         while !rest.0.is_empty() {
             let length = rest.u32().ok()? as usize;
+            let at = body.len() - rest.0.len();
             let (name, after) = rest.0.split_at_checked(length)?;
+            // The order is what makes looking up cheap.
+            if !files.is_empty() && before >= name {
+                return None;
+            }
+            before = name;
             rest = Numbers(after);
             let look = Look {
                 bytes: rest.u64().ok()?,
@@ -91,15 +108,25 @@ impl StatIndex {
                 inode: rest.u64().ok()?,
                 device: rest.u64().ok()?,
             };
-            files.insert(std::str::from_utf8(name).ok()?.to_owned(), (look, rest.digest().ok()?));
+            files.push(Known { name: at..at + length, look, digest: rest.digest().ok()? });
         }
-        Some(Self { tree: Some(tree), looked_at_ns, files })
+        Some(Self { tree: Some(tree), looked_at_ns, files, content })
     }
 
-    /// The digest of a file that cannot have changed.
-    pub(super) fn unchanged(&self, path: &str, look: &Look) -> Option<Digest> {
-        let (known, digest) = self.files.get(path)?;
-        (known == look && look.is_settled(self.looked_at_ns)).then_some(*digest)
+    /// The digest of each file that cannot have changed. The files must be in the order of their paths.
+    pub(super) fn unchanged<'a>(&self, files: impl Iterator<Item = (&'a str, Look)>) -> Vec<Option<Digest>> {
+        let mut known = self.files.iter().peekable();
+        files
+            .map(|(path, look)| {
+                while known.next_if(|known| self.name(known) < path.as_bytes()).is_some() {}
+                let known = known.next_if(|known| self.name(known) == path.as_bytes())?;
+                (known.look == look && look.is_settled(self.looked_at_ns)).then_some(known.digest)
+            })
+            .collect()
+    }
+
+    fn name(&self, known: &Known) -> &[u8] {
+        self.content.get(known.name.clone()).unwrap_or_default()
     }
 
     /// How many files it lists.

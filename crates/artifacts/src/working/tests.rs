@@ -172,3 +172,81 @@ async fn what_the_other_store_lacks_is_sent_and_fetched() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_vanishes_or_changes_while_it_is_read_is_named_and_a_second_try_carries_on() {
+    check(|artifacts, source, options| {
+        for n in 0..40 {
+            fs::write(source.join(format!("{n:02}")), format!("{n}").repeat(50_000)).unwrap();
+        }
+        // Progress is told before the files are read: what is done then happens in between.
+        let remove = |step: Step| {
+            if matches!(step, Step::Begin { .. }) {
+                fs::remove_file(source.join("39")).unwrap();
+            }
+        };
+        let refused = artifacts.add_folder(source, options, &remove).unwrap_err();
+        assert!(refused.to_string().contains("39` cannot be stored: No such file"), "{refused}");
+        let replace = |step: Step| {
+            if matches!(step, Step::Begin { .. }) {
+                fs::remove_file(source.join("38")).unwrap();
+                fs::create_dir(source.join("38")).unwrap();
+            }
+        };
+        let refused = artifacts.add_folder(source, options, &replace).unwrap_err();
+        assert!(refused.to_string().contains("38` cannot be stored: "), "{refused}");
+        fs::remove_dir(source.join("38")).unwrap();
+        assert_eq!(artifacts.add_folder(source, options, &quiet).unwrap().tree.files, 38);
+        let all = artifacts.runtime.block_on(artifacts.all_named_data()).unwrap();
+        assert!(all.is_empty(), "nothing has a name before it is whole");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_others_go_on_writing_is_refused_rather_than_kept_half() {
+    check(|artifacts, source, options| {
+        let path = source.join("log");
+        fs::write(&path, "0123456789".repeat(4_000_000)).unwrap();
+        let (stop, begun) = (std::sync::atomic::AtomicBool::new(false), std::sync::Barrier::new(2));
+        let writing = path.clone();
+        let refused = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                use std::io::Write;
+                let mut file = fs::OpenOptions::new().append(true).open(&writing).unwrap();
+                begun.wait();
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    file.write_all(b"more").unwrap();
+                }
+            });
+            begun.wait();
+            let refused = artifacts.add_folder(source, options, &quiet);
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            writer.join().unwrap();
+            refused
+        });
+        let refused = refused.unwrap_err();
+        assert!(refused.to_string().contains("it changes while it is read"), "{refused}");
+        let whole = artifacts.add_folder(source, options, &quiet).unwrap();
+        assert_eq!(whole.tree.bytes, fs::metadata(&path).unwrap().len());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_in_another_order_counts_as_none() {
+    check(|artifacts, source, options| {
+        for name in ["a", "b/c", "b.d", "ü"] {
+            fs::create_dir_all(source.join(name).parent().unwrap()).unwrap();
+            fs::write(source.join(name), name).unwrap();
+        }
+        let first = artifacts.add_folder(source, options, &quiet).unwrap();
+        std::thread::sleep(Duration::from_millis(80));
+        artifacts.add_folder(source, options, &quiet).unwrap();
+        assert_eq!(artifacts.add_folder(source, options, &quiet).unwrap().files_read, 0);
+        fs::write(options.index.as_ref().unwrap(), b"GNGSTAT1 and something else").unwrap();
+        let again = artifacts.add_folder(source, options, &quiet).unwrap();
+        assert_eq!((again.files_read, again.tree), (4, first.tree));
+    })
+    .await;
+}

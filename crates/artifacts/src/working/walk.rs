@@ -28,12 +28,13 @@ pub enum Links {
 /// A file that is to be stored.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
-    pub(super) path: SafePath,
-    pub(super) file: PathBuf,
+    /// Below the root, as the file system has it.
+    pub(super) path: String,
     pub(super) look: Look,
 }
 
-/// All files below a folder, or the file itself, in the order of their paths.
+/// All files below a folder, or the file itself, in the order of their paths. Whether they can be kept under their
+/// names is not looked at yet: for a folder that has not changed that is known already.
 pub(super) fn walk(root: &Path, links: Links) -> Result<Vec<Found>> {
     let known = fs::metadata(root).map_err(|error| source(root, &error.to_string()))?;
     let mut walk =
@@ -41,21 +42,47 @@ pub(super) fn walk(root: &Path, links: Links) -> Result<Vec<Found>> {
     if known.is_file() {
         let name = root.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| source(root, "its name is not UTF-8"))?;
-        let path = SafePath::parse(name)?;
-        return Ok(vec![Found { path, file: root.to_owned(), look: Look::of(&known) }]);
+        return Ok(vec![Found { path: name.to_owned(), look: Look::of(&known) }]);
     }
     walk.around.insert((known.dev(), known.ino()));
     walk.folder(root, "")?;
-    if walk.refusals > 0 {
-        let more = walk.refusals - walk.refused.len();
-        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-        return Err(Error::Source {
-            path: root.display().to_string(),
-            why: format!("{}{more}", walk.refused.join("; ")),
-        });
-    }
+    refuse(root, &walk.refused, walk.refusals)?;
     walk.found.sort_unstable_by(|left, right| left.path.cmp(&right.path));
     Ok(walk.found)
+}
+
+/// The paths as they are kept; those that cannot be are refused, each by its name.
+pub(super) fn checked(root: &Path, found: &[Found]) -> Result<Vec<SafePath>> {
+    let mut paths = Vec::with_capacity(found.len());
+    let (mut refused, mut refusals) = (Vec::new(), 0);
+    for file in found {
+        match SafePath::parse(&file.path) {
+            Ok(path) => paths.push(path),
+            Err(error) => {
+                refusals += 1;
+                if refused.len() < MOST_NAMED {
+                    let shown = root.join(&file.path);
+                    refused.push(format!("`{}` cannot be kept under its name: {error}", shown.display()));
+                }
+            }
+        }
+    }
+    refuse(root, &refused, refusals)?;
+    Ok(paths)
+}
+
+/// Where a file lies that was found below a root, which may be the file itself.
+pub(super) fn place_of(root: &Path, found: &Found, is_alone: bool) -> PathBuf {
+    if is_alone { root.to_owned() } else { root.join(&found.path) }
+}
+
+fn refuse(root: &Path, refused: &[String], refusals: usize) -> Result<()> {
+    if refusals == 0 {
+        return Ok(());
+    }
+    let more = refusals - refused.len();
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Err(Error::Source { path: root.display().to_string(), why: format!("{}{more}", refused.join("; ")) })
 }
 
 pub(super) fn source(path: &Path, why: &str) -> Error {
@@ -87,13 +114,13 @@ impl Walk {
             if prefix.is_empty() && name == OWN {
                 continue;
             }
-            let file = entry.path();
             let Some(name) = name.to_str() else {
-                self.refuse(&file, "has a name that is not UTF-8");
+                self.refuse(&entry.path(), "has a name that is not UTF-8");
                 continue;
             };
-            let kind = entry.file_type().map_err(|error| source(&file, &error.to_string()))?;
+            let kind = entry.file_type().map_err(|error| source(&entry.path(), &error.to_string()))?;
             let known = if kind.is_symlink() {
+                let file = entry.path();
                 match self.links {
                     Links::Skip => continue,
                     Links::Refuse => {
@@ -109,11 +136,17 @@ impl Walk {
                     },
                 }
             } else {
-                entry.metadata().map_err(|error| source(&file, &error.to_string()))?
+                match entry.metadata() {
+                    Ok(known) => known,
+                    // It was there a moment ago: then it was removed in between, and is no part of the folder.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(source(&entry.path(), &error.to_string())),
+                }
             };
             let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
             if known.is_dir() {
                 let identity = (known.dev(), known.ino());
+                let file = entry.path();
                 if !self.around.insert(identity) {
                     self.refuse(&file, "leads back to a folder that it lies in");
                     continue;
@@ -121,12 +154,9 @@ impl Walk {
                 self.folder(&file, &path)?;
                 self.around.remove(&identity);
             } else if known.is_file() {
-                match SafePath::parse(&path) {
-                    Ok(path) => self.found.push(Found { path, file, look: Look::of(&known) }),
-                    Err(error) => self.refuse(&file, &format!("cannot be kept under its name: {error}")),
-                }
+                self.found.push(Found { path, look: Look::of(&known) });
             } else {
-                self.refuse(&file, "is neither a file nor a folder");
+                self.refuse(&entry.path(), "is neither a file nor a folder");
             }
         }
         Ok(())

@@ -79,7 +79,7 @@ pub(crate) struct DiffArguments {
 pub(crate) struct PushDataArguments {
     /// `NAME` or `NAME@VERSION`; the newest versions of all names when none is given.
     pub(crate) what: Vec<String>,
-    /// `s3://BUCKET/PREFIX`, a folder, or a server; the server of `--server` when not given.
+    /// `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`, a folder, or a server; the server of `--server` when not given.
     #[arg(long)]
     pub(crate) to: Option<String>,
 }
@@ -88,7 +88,7 @@ pub(crate) struct PushDataArguments {
 pub(crate) struct PullArguments {
     /// `NAME` or `NAME@VERSION`.
     pub(crate) what: String,
-    /// `s3://BUCKET/PREFIX`, a folder, or a server; the server of `--server` when not given.
+    /// `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`, a folder, or a server; the server of `--server` when not given.
     #[arg(long)]
     pub(crate) from: Option<String>,
     /// Where the files go; a folder of that name here when not given.

@@ -69,6 +69,11 @@ impl Home {
 }
 
 impl Local {
+    /// The folder that everything of the store lies in.
+    pub(in crate::commands) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where the index of a folder's files is.
     pub(in crate::commands) fn index_of(&self, path: &Path) -> PathBuf {
         let name = Digest::of(path.as_os_str().as_encoded_bytes());
