@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{CollectArguments, DataArguments, RerunArguments, RunArguments};
+use crate::commands::{
+    CollectArguments, DataArguments, DatasetArguments, PushArguments, RerunArguments, RunArguments,
+};
 
 /// Where a server listens when nothing else is said.
 pub(crate) const DEFAULT_PORT: u16 = 5050;
@@ -92,7 +94,9 @@ pub(crate) enum Command {
     },
     /// Compare two sets of rows column by column: files, datasets or stretches of the archive.
     Drift(crate::commands::drift::DriftArguments),
-    /// Add rows to a dataset as a new version.
+    /// Look at a dataset: its versions, rows, tags, and what changed between two versions.
+    Dataset(DatasetArguments),
+    /// Add rows to a dataset as a new version: of a file, a database, a Delta table, a bucket, or other datasets.
     Push(PushArguments),
     /// Train a model now, on the newest version of its dataset.
     Train(TrainArguments),
@@ -187,7 +191,8 @@ pub(crate) struct UpArguments {
     /// The database: `postgres://…`; a SQLite file in the data folder when not given.
     #[arg(long, env = "GINGHAM_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
-    /// Where artifacts are kept: `s3://BUCKET/PREFIX`; a folder in the data folder when not given.
+    /// Where artifacts are kept: `s3://BUCKET/PREFIX`, `gs://…` or `az://CONTAINER/…`; a folder in the data folder when
+    /// not given.
     #[arg(long, env = "GINGHAM_ARTIFACTS")]
     pub(crate) artifacts: Option<String>,
     /// A path such as `/mlflow` below which everything is answered too, for a proxy that passes it on.
@@ -309,6 +314,9 @@ pub(crate) struct ShowArguments {
     pub(crate) what: ShowKind,
     /// Its name or id; a version is written `MODEL@NUMBER` or `MODEL@ALIAS`.
     pub(crate) name: String,
+    /// Show what it came from and what came of it as well: of a run, version, dataset, deployment or prediction.
+    #[arg(long)]
+    pub(crate) lineage: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -338,14 +346,6 @@ pub(crate) struct SqlArguments {
     /// Answer as of this moment: without predictions and labels that the archive was told later.
     #[arg(long, value_name = "TIME")]
     pub(crate) known_by: Option<base::Timestamp>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct PushArguments {
-    /// The dataset.
-    pub(crate) dataset: String,
-    /// A CSV (also `.gz`) or Parquet file.
-    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -444,12 +444,13 @@ pub(crate) enum AlertAct {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LineageArguments {
-    /// The object: `prediction:ID`, `model:NAME@VERSION`, `dataset:NAME@VERSION`.
+    /// The object: the id of a run or prediction, or `prediction:ID`, `predictions:MODEL@NUMBER`, `deployment:NAME`,
+    /// `model:NAME`, `version:MODEL@VERSION`, `run:ID`, `dataset:NAME@VERSION`, `dataset:NAMESPACE/NAME`.
     pub(crate) object: String,
-    /// Follow the stored graph towards what it came from.
+    /// Follow the graph towards what it came from.
     #[arg(long)]
     pub(crate) up: bool,
-    /// Follow the stored graph towards what came of it.
+    /// Follow the graph towards what came of it.
     #[arg(long)]
     pub(crate) down: bool,
     /// How many steps are followed, 1 to 20; both ways when neither is said.

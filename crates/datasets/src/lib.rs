@@ -10,12 +10,14 @@
 )]
 
 mod error;
+mod point;
 mod store;
 #[cfg(test)]
 mod tests;
 mod types;
 
 pub use error::Error;
+pub use point::{Pointer, Tag, remove_tag, resolve, set_tag, tags};
 pub use store::{
     add_version, create_dataset, find_dataset, get_dataset, get_version, latest, list_datasets, list_versions,
 };

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use crate::{Dataset, DatasetVersion, Error, NewVersion};
 
 const DATASETS: &str = "select d.name, d.description, d.created_at, d.created_by, \
-    v.number, v.rows_total, v.last_at, \
-    (select min(first_at) from dataset_versions where dataset = d.name) as first_at \
+    v.number, v.rows_total, v.last_at, v.first_at \
     from datasets d left join dataset_versions v on v.dataset = d.name \
     and v.number = (select max(number) from dataset_versions where dataset = d.name)";
 
@@ -74,12 +73,13 @@ pub async fn add_version(
     get_dataset(tx, &new.dataset).await?;
     let before = latest(tx, &new.dataset).await?;
     let number = before.as_ref().map_or(0, |before| before.number) + 1;
-    let rows = before.as_ref().map_or(0, |before| before.rows) + new.rows_added;
+    let kept = before.as_ref().filter(|_| !new.replaces);
+    let rows = kept.map_or(0, |before| before.rows) + new.rows_added;
     let earlier =
         |mine: Option<Timestamp>, theirs: Option<Timestamp>| [mine, theirs].into_iter().flatten().min();
     let later = |mine: Option<Timestamp>, theirs: Option<Timestamp>| mine.max(theirs);
-    let from = earlier(new.from, before.as_ref().and_then(|before| before.from));
-    let to = later(new.to, before.as_ref().and_then(|before| before.to));
+    let from = earlier(new.from, kept.and_then(|before| before.from));
+    let to = later(new.to, kept.and_then(|before| before.to));
     tx.execute(
         "insert into dataset_versions (dataset, number, delta_version, digest, rows_total, rows_added, columns, \
          first_at, last_at, origin, profile, created_at, created_by) \
@@ -102,8 +102,11 @@ pub async fn add_version(
     )
     .await?;
     let object = ObjectRef::new("dataset", format!("{}@{number}", new.dataset));
-    let summary =
-        format!("`{}` version {number} has {} rows more, {rows} in all", new.dataset, new.rows_added);
+    let summary = if new.replaces {
+        format!("`{}` version {number} has {rows} rows in place of those before", new.dataset)
+    } else {
+        format!("`{}` version {number} has {} rows more, {rows} in all", new.dataset, new.rows_added)
+    };
     let event = NewEvent::new("dataset.version_added", actor, object, summary);
     tx.append_event(event.with(json!({ "number": number, "digest": new.digest, "rows": rows }))).await?;
     get_version(tx, &new.dataset, number).await

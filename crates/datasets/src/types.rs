@@ -70,6 +70,8 @@ pub struct NewVersion {
     pub digest: Digest,
     /// How many rows are new.
     pub rows_added: u64,
+    /// Whether they stand in place of the rows before rather than behind them.
+    pub replaces: bool,
     /// Its columns.
     pub schema: Schema,
     /// When the first added row happened.

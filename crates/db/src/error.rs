@@ -13,6 +13,12 @@ pub enum Error {
         /// What the engine said.
         cause: String,
     },
+    /// An answer has more rows than may be held.
+    #[error("the answer has more than {limit} rows")]
+    AnswerTooLong {
+        /// The most.
+        limit: usize,
+    },
     /// The address names no engine that is known here.
     #[error("`{location}` is not a database address: expected `sqlite:PATH` or `postgres://…`")]
     UnknownEngine {
@@ -108,6 +114,7 @@ impl Failure for Error {
             Self::TimedOut { .. } => Kind::TimedOut,
             Self::Open { .. } | Self::DiskFull => Kind::Unavailable,
             Self::UnknownEngine { .. } => Kind::Invalid,
+            Self::AnswerTooLong { .. } => Kind::TooLarge,
             Self::NewerSchema { .. } | Self::ChangedMigration { .. } => Kind::Unsupported,
             Self::Migration { .. }
             | Self::Column { .. }
@@ -121,6 +128,7 @@ impl Failure for Error {
         match self {
             Self::Open { .. } => "database_unavailable",
             Self::UnknownEngine { .. } => "database_address_invalid",
+            Self::AnswerTooLong { .. } => "answer_too_long",
             Self::NewerSchema { .. } => "database_newer",
             Self::ChangedMigration { .. } | Self::Migration { .. } => "database_migration_failed",
             Self::Unique { .. } | Self::Constraint { .. } => "database_conflict",

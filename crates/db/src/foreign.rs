@@ -22,7 +22,7 @@ pub struct Foreign {
 }
 
 #[derive(Debug, Clone)]
-enum Pool {
+pub(crate) enum Pool {
     Lite(SqlitePool),
     Postgres(PgPool),
 }
@@ -58,6 +58,10 @@ impl Foreign {
             .await
             .map_err(|cause| cannot_open(location, &cause))?;
         Ok(Self { pool: Pool::Postgres(pool) })
+    }
+
+    pub(crate) const fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Which engine it is.

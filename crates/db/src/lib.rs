@@ -6,6 +6,7 @@
 //!
 //! No other crate knows sqlx.
 
+mod ask;
 mod digests;
 mod error;
 mod events;
@@ -21,6 +22,7 @@ mod session;
 mod text;
 mod value;
 
+pub use ask::{Answer, AnswerKind};
 pub use digests::Mention;
 pub use error::Error;
 pub use events::{ChainReport, EventFilter};

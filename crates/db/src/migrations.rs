@@ -41,6 +41,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_49_captured_runs",
     "20261122_50_lineage",
     "20261122_60_metric_steps",
+    "20261122_63_openlineage",
+    "20261122_64_dataset_tags",
     "20261122_66_reviews",
     "20261122_67_overrides",
     "20261122_68_documents",

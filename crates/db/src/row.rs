@@ -21,6 +21,16 @@ impl Row {
         self.values.get(index)
     }
 
+    /// The names of its columns.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Its values, in order.
+    pub(crate) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
     /// A value as it came.
     pub(crate) fn any(&self, column: &str) -> Result<&Value, Error> {
         self.value(column).ok_or_else(|| Self::wrong(column, "a value"))

@@ -5,19 +5,24 @@
 //! | `graph` | things, steps and neighbourhoods |
 //! | `store` | the stored graph; neighbourhoods are read level by level through indexes |
 //! | `openlineage` | events of other systems, held to the specification |
+//! | `emit` | our events, as others read them |
+//! | `outbox` | events on their way, and how far the log is read |
 
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+mod emit;
 mod error;
 mod graph;
 mod openlineage;
+pub mod outbox;
 mod store;
 #[cfg(test)]
 mod tests;
 
+pub use emit::{RunState, TellDataset, TellJob, TellRun, dataset_event, job_event, run_uuid};
 pub use error::Error;
 pub use graph::{Edge, Graph, Neighbourhood, Node};
 pub use openlineage::graph_of_event;

@@ -12,7 +12,8 @@ const AT_ONCE: usize = 400;
 /// The longest id, title and detail that are kept, in characters.
 const MOST_CHARS: usize = 2_000;
 
-/// Adds things and steps to the graph. What is there already stays; a thing that is told of with other words takes them.
+/// Adds things and steps to the graph. What is there already stays; a thing that is told of with other words takes them,
+/// and keeps its detail when none is told.
 ///
 /// # Errors
 /// When the database fails.
@@ -23,7 +24,8 @@ pub async fn put(tx: &mut Tx, graph: &Graph, now: Timestamp) -> Result<(), Error
             .fetch_optional(
                 "insert into lineage_nodes (number, id, kind, title, detail, seen_at) \
                  values ((select coalesce(max(number), 0) + 1 from lineage_nodes), $1, $2, $3, $4, $5) \
-                 on conflict (id) do update set title = excluded.title, detail = excluded.detail, \
+                 on conflict (id) do update set title = excluded.title, \
+                 detail = case when excluded.detail = '' then lineage_nodes.detail else excluded.detail end, \
                  seen_at = excluded.seen_at returning number",
                 params![
                     clipped(&node.id),

@@ -79,10 +79,28 @@ impl Sender {
         self.post(url, &body, headers).await
     }
 
+    /// Sends a text of JSON once, to the letter, with a token if there is one.
+    ///
+    /// # Errors
+    /// Says whether another attempt makes sense: [`Error::is_lasting`].
+    pub async fn post_json(&self, address: &str, body: String, token: Option<&str>) -> Result<(), Error> {
+        let token = token.map(|token| header(&format!("Bearer {token}"))).transpose()?;
+        self.post_text(address, body, token.map(|token| (AUTHORIZATION, token)).into_iter().collect()).await
+    }
+
     async fn post(
         &self,
         address: &str,
         body: &Value,
+        headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Result<(), Error> {
+        self.post_text(address, body.to_string(), headers).await
+    }
+
+    async fn post_text(
+        &self,
+        address: &str,
+        body: String,
         headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<(), Error> {
         let url =
@@ -91,8 +109,7 @@ impl Sender {
             )?;
         // The whole address may be a secret; its host is not.
         let host = url.host_str().unwrap_or_default().to_owned();
-        let mut request =
-            self.client.post(url).header(CONTENT_TYPE, "application/json").body(body.to_string());
+        let mut request = self.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -156,8 +156,8 @@ impl ColumnSink for Texts {
 }
 
 impl Platform {
-    /// Compares what the server holds: `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or
-    /// `archive:MODEL@FROM..TO` (event time, RFC 3339 or a date; `TO` does not belong to it).
+    /// Compares what the server holds: `dataset:NAME`, `dataset:NAME@VERSION` (a number, a tag, a moment),
+    /// `archive:MODEL` or `archive:MODEL@FROM..TO` (event time, RFC 3339 or a date; `TO` does not belong to it).
     ///
     /// # Errors
     /// When a name is unknown or of another shape; see [`compare_rows`].
@@ -189,8 +189,8 @@ impl Platform {
                 datasets::get_dataset(&mut read, object).await?;
                 let version = match part {
                     Some(part) => {
-                        let number = part.parse().map_err(|_| unknown())?;
-                        datasets::get_version(&mut read, object, number).await?
+                        let pointer = part.parse().map_err(|_| unknown())?;
+                        datasets::resolve(&mut read, object, &pointer).await?
                     }
                     None => datasets::latest(&mut read, object)
                         .await?

@@ -124,6 +124,12 @@ macro_rules! errors {
                 /// The names there are.
                 known: Vec<String>,
             },
+            /// The file of those who are told of lineage is wrong.
+            #[error("`openlineage.yaml` cannot be used: {reason}")]
+            OpenLineageFile {
+                /// What is wrong.
+                reason: String,
+            },
             /// The file of notifiers is wrong.
             #[error("`notifiers.yaml` cannot be used: {reason}")]
             NotifiersFile {
@@ -301,6 +307,7 @@ impl Failure for Error {
             | Self::UnknownRows { .. }
             | Self::NotifiersFile { .. }
             | Self::NotGuarded { .. }
+            | Self::OpenLineageFile { .. }
             | Self::WebhookAddress { .. } => Kind::Invalid,
             Self::Blocked { .. } | Self::PolicyRefused { .. } => Kind::CheckFailed,
             Self::Files { .. } | Self::Server { .. } => Kind::Unavailable,
@@ -322,6 +329,7 @@ impl Failure for Error {
             Self::UnknownRows { .. } => "rows_unknown",
             Self::UnknownNotifier { .. } => "notifier_not_found",
             Self::NotifiersFile { .. } => "notifier_invalid",
+            Self::OpenLineageFile { .. } => "openlineage_invalid",
             Self::NoRows { .. } => "dataset_empty",
             Self::ProjectNotEmpty { .. } => "project_not_empty",
             Self::WebhookAddress { .. } => "webhook_address",

@@ -198,7 +198,7 @@ impl Platform {
     }
 }
 
-fn words(cell: &archive::Cell) -> String {
+pub(crate) fn words(cell: &archive::Cell) -> String {
     match cell {
         archive::Cell::Null => "nothing".to_owned(),
         archive::Cell::Int(value) => value.to_string(),

@@ -75,6 +75,7 @@ pub struct Platform {
     pub(crate) making_environments: Mutex<()>,
     pub(crate) python: PythonSettings,
     pub(crate) python_models: Mutex<HashMap<(String, i64), Weak<PythonModel>>>,
+    pub(crate) following: Mutex<()>,
 }
 
 impl Platform {
@@ -128,6 +129,7 @@ impl Platform {
             making_environments: Mutex::new(()),
             python: options.python,
             python_models: Mutex::default(),
+            following: Mutex::new(()),
         });
         platform.restore_deployments().await?;
         platform.follow_endpoints(None).await?;

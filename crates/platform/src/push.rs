@@ -26,6 +26,32 @@ pub struct Pushed {
     pub verdict: Verdict,
 }
 
+/// Where rows come from, and what they do to the rows before.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Origin {
+    /// In words.
+    pub source: String,
+    /// What else is known, as an object: `kind`, `query`, `engine`, `inputs` (versions of our datasets), `external`
+    /// (things of other systems, with `namespace`, `name` and `version`), `files`, `with`.
+    pub facts: serde_json::Map<String, serde_json::Value>,
+    /// Whether the rows stand in place of those before rather than behind them.
+    pub replaces: bool,
+}
+
+impl Origin {
+    /// An origin that is known in words only.
+    #[must_use]
+    pub fn words(source: &str) -> Self {
+        Self { source: source.to_owned(), ..Self::default() }
+    }
+
+    fn record(&self) -> serde_json::Value {
+        let mut record = self.facts.clone();
+        record.insert("source".to_owned(), json!(self.source));
+        record.into()
+    }
+}
+
 impl Platform {
     /// Adds rows to a dataset as a new version, and checks them first.
     ///
@@ -38,6 +64,20 @@ impl Platform {
         dataset: &str,
         rows: Table,
         origin: &str,
+        actor: &Actor,
+    ) -> Result<Pushed, Error> {
+        self.push_rows_of(dataset, rows, &Origin::words(origin), actor).await
+    }
+
+    /// Like [`Platform::push_rows`], with all that is known of where the rows come from.
+    ///
+    /// # Errors
+    /// As [`Platform::push_rows`].
+    pub async fn push_rows_of(
+        &self,
+        dataset: &str,
+        rows: Table,
+        origin: &Origin,
         actor: &Actor,
     ) -> Result<Pushed, Error> {
         base::names::check_name("dataset", dataset).map_err(|cause| Error::RowsDoNotFit {
@@ -181,13 +221,14 @@ impl Platform {
         dataset: &str,
         rows: &Table,
         time: Option<&str>,
-        origin: &str,
+        origin: &Origin,
         verdict: &Verdict,
         actor: &Actor,
     ) -> Result<DatasetVersion, Error> {
         let table = DeltaTable::open_or_create(&self.dataset_location(dataset), rows.schema()).await?;
         self.drop_unrecorded(dataset, &table).await?;
-        let delta_version = table.append(rows).await?;
+        let delta_version =
+            if origin.replaces { table.overwrite(rows).await? } else { table.append(rows).await? };
         let digest = digest_of(&table, delta_version).await?;
         let range = time.and_then(|time| rows.times(time).ok()).unwrap_or_default();
         let from = range.iter().flatten().min().copied().map(Timestamp::from_micros);
@@ -197,10 +238,11 @@ impl Platform {
             delta_version,
             digest,
             rows_added: rows.row_count() as u64,
+            replaces: origin.replaces,
             schema: rows.schema().clone(),
             from,
             to,
-            origin: json!({ "source": origin }),
+            origin: origin.record(),
             profile: profile_of(rows)?,
         };
         let (actor, now, verdict) = (actor.clone(), self.clock.now(), verdict.clone());

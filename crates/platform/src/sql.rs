@@ -27,7 +27,8 @@ pub struct SqlAnswer {
 
 impl Platform {
     /// Answers a read-only query over `predictions`, `labels` and `scored` (of all models; typed ones as
-    /// `MODEL.predictions` and so on) and over `datasets.NAME`, at most `limit` rows.
+    /// `MODEL.predictions` and so on) and over `datasets.NAME` (the newest version)
+    /// and `datasets."NAME@VERSION"` (a number, a tag, a moment), at most `limit` rows.
     ///
     /// # Errors
     /// SQL that cannot be run, with the nearest name when one is unknown; limits of time and size.
@@ -66,6 +67,12 @@ impl Platform {
         if !query.to_lowercase().contains("datasets") {
             return Ok(tables);
         }
+        for (name, version) in
+            self.datasets_named(query).await?.into_iter().filter(|(name, _)| name.contains('@'))
+        {
+            let table = DeltaTable::open(&self.dataset_location(&version.name)).await?;
+            tables.push((format!("datasets.{name}"), table, Some(version.delta_version)));
+        }
         let page = PageRequest::first(MOST_DATASETS);
         let all = datasets::list_datasets(&mut self.db.read().await?, &page).await?;
         for dataset in all.items {
@@ -103,6 +110,6 @@ impl Platform {
 }
 
 /// A name as an identifier. Names hold no quotes, by the rules for names.
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', ""))
 }

@@ -11,6 +11,7 @@ use arrow::datatypes::{Field, Schema as ArrowSchema};
 use flate2::bufread::MultiGzDecoder;
 
 use self::infer::RawColumn;
+pub(crate) use self::infer::parse_time;
 use crate::{Error, Result, Schema, Table};
 
 /// How a CSV file is read.

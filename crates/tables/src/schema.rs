@@ -35,6 +35,18 @@ impl ColumnType {
         }
     }
 
+    /// Its word: `int`, `real`, `text`, `bool` or `time`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Real => "real",
+            Self::Text => "text",
+            Self::Bool => "bool",
+            Self::Time => "time",
+        }
+    }
+
     /// The nearest of our types, or none where a value would lose its meaning.
     pub(crate) fn of_arrow(kind: &DataType) -> Option<Self> {
         match kind {

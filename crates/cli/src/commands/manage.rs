@@ -1,31 +1,15 @@
-//! Acts on single things: push, train, promote, watch, alert.
+//! Acts on single things: train, promote, watch, alert.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::apply::{Applied, print_pushed, push_rows, train_and_wait};
-use crate::args::{
-    AlertAct, AlertArguments, PromoteArguments, PushArguments, TrainArguments, WatchArguments,
-};
+use super::apply::{Applied, train_and_wait};
+use crate::args::{AlertAct, AlertArguments, PromoteArguments, TrainArguments, WatchArguments};
 use crate::client::Client;
-use crate::exit::{self, hinted};
+use crate::exit::hinted;
 use crate::output::{self, at, text_at};
-use crate::project::read_table;
-
-/// Adds the rows of a file to a dataset; exit code 2 when an error-level check failed.
-pub(super) async fn push(client: &Client, arguments: &PushArguments, json: bool) -> Result<ExitCode> {
-    let rows = read_table(&arguments.file)?;
-    let pushed = push_rows(client, &arguments.dataset, &rows, &arguments.file.display().to_string()).await?;
-    if json {
-        output::json(&pushed);
-    } else {
-        print_pushed(&arguments.dataset, &pushed);
-    }
-    let failed = text_at(&pushed, "verdict.outcome") == "fail";
-    Ok(if failed { ExitCode::from(exit::CHECK_FAILED) } else { ExitCode::SUCCESS })
-}
 
 /// Trains a model.
 pub(super) async fn train(client: &Client, arguments: &TrainArguments, json: bool) -> Result<ExitCode> {

@@ -7,6 +7,7 @@ pub(crate) mod checks;
 pub(crate) mod cluster;
 mod complete;
 mod data;
+mod dataset;
 mod dataset_rows;
 pub(crate) mod doctor;
 pub(crate) mod drift;
@@ -22,6 +23,7 @@ pub(crate) mod notify;
 pub(crate) mod policy;
 mod predict;
 pub(crate) mod prove;
+mod push;
 mod replay;
 pub(crate) mod report;
 mod restore;
@@ -46,7 +48,9 @@ use crate::{runs, spool, story};
 
 pub(crate) use apply::apply;
 pub(crate) use data::{CollectArguments, DataArguments};
+pub(crate) use dataset::DatasetArguments;
 pub(crate) use feed::{Feed, FeedReport};
+pub(crate) use push::PushArguments;
 pub(crate) use run::{RerunArguments, RunArguments};
 
 /// Does what the arguments say.
@@ -71,7 +75,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Ls(list) if list.what == ListKind::Runs => runs::list(&client()?, &list, json).await?,
         Command::Ls(list) => list::list(&client()?, &list, json).await?,
         Command::Show(show) if show.what == ShowKind::Run => {
-            runs::show(&client()?, &show.name, json).await?;
+            let client = client()?;
+            if show.lineage {
+                return lineage::with_run(&client, &show.name, json).await;
+            }
+            runs::show(&client, &show.name, json).await?;
         }
         Command::Diff(diff) => runs::diff(&client()?, &diff, json).await?,
         Command::Search(search) => runs::search(&client()?, &search, json).await?,
@@ -91,7 +99,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Export(export) => export::export(&client()?, &export, json).await?,
         Command::Archive { command } => archive::archive(&client()?, &command, json).await?,
         Command::Drift(drift) => return drift::drift(client, &drift, json).await,
-        Command::Push(push) => return manage::push(&client()?, &push, json).await,
+        Command::Dataset(dataset) => dataset::dataset(&client()?, &dataset, json).await?,
+        Command::Push(push) => return push::push(&client()?, &push, json).await,
         Command::Train(train) => return manage::train(&client()?, &train, json).await,
         Command::Deploy(deploy) if deploy.target == traffic::Destination::Kubernetes => {
             cluster::deploy(&client()?, &deploy, json).await?;

@@ -39,6 +39,20 @@ pub(super) async fn show(client: &Client, arguments: &ShowArguments, json: bool)
         }
         ShowKind::Run | ShowKind::Dataset | ShowKind::Job => plain(&item),
     }
+    let kind = match arguments.what {
+        ShowKind::Model => "model",
+        ShowKind::Version => "version",
+        ShowKind::Dataset => "dataset",
+        ShowKind::Deployment => "deployment",
+        ShowKind::Prediction => "prediction",
+        ShowKind::Pipeline => "pipeline_run",
+        ShowKind::Run | ShowKind::Monitor | ShowKind::Alert | ShowKind::Job => return Ok(()),
+    };
+    if arguments.lineage {
+        output::line(&format!("\n{}", bold("What it came from, and what came of it")));
+        let query = [("object", Some(format!("{kind}:{name}")))];
+        super::lineage::print(&client.get_with("/api/v1/lineage/graph", &query).await?);
+    }
     Ok(())
 }
 

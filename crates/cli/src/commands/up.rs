@@ -93,6 +93,7 @@ pub(super) async fn up(arguments: UpArguments) -> Result<ExitCode> {
     background.spawn(Arc::clone(&platform).tell_webhooks(rules, stopping.clone()));
     background.spawn(Arc::clone(&platform).keep_archive(stopping.clone()));
     background.spawn(Arc::clone(&platform).keep_reviews(stopping.clone()));
+    background.spawn(Arc::clone(&platform).keep_lineage(stopping.clone()));
     background.spawn(Arc::clone(&platform).work(stopping));
     server::serve(app, listener, told_to_stop()).await.context("the server cannot serve")?;
     stop.send_replace(true);

@@ -50,7 +50,7 @@ pub(crate) fn is_run(word: &str) -> bool {
 }
 
 /// The id in `run:ID` or `ID`.
-fn run_id(word: &str) -> &str {
+pub(crate) fn run_id(word: &str) -> &str {
     word.strip_prefix("run:").unwrap_or(word)
 }
 

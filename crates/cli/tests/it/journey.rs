@@ -68,6 +68,8 @@ fn a_file_becomes_a_monitored_model_that_survives_a_crash() {
     assert_eq!(replayed["verdict"], "equal", "{replayed}");
     let replayed = server.json(&["replay", "--model", "traffic", "--last", "200"]);
     assert_eq!((&replayed["replayed"], &replayed["equal"]), (&json!(200), &json!(200)), "{replayed}");
+    both_ways(&server, newest.as_str().unwrap());
+    same_elsewhere(&server, path, &version);
     let predicted = server.run(&["predict", "traffic", "--row", r#"{"hour": 8, "weekday": 1, "month": 3, "temp": 270.0, "rain_1h": 0, "snow_1h": 0, "clouds_all": 40, "weather_main": "Clouds", "holiday": "None", "volume_last_week": 6100}"#]);
     assert!(predicted.trim().parse::<f64>().unwrap() > 1_000.0, "{predicted}");
     server.run(&["verify"]);
@@ -79,6 +81,52 @@ fn a_file_becomes_a_monitored_model_that_survives_a_crash() {
     server.run(&["show", "model", "traffic"]);
     server.run(&["log"]);
     assert!(server.run(&["status"]).contains("traffic"));
+}
+
+/// From the first rows to the predictions and from one prediction to the rows, and what lies between both ways.
+fn both_ways(server: &Server, prediction: &str) {
+    let kinds = |words: &[&str]| -> Vec<String> {
+        let graph = server.json(words);
+        let nodes = graph["nodes"].as_array().unwrap();
+        nodes.iter().map(|node| node["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    let check = |words: &[&str], wanted: &[&str]| {
+        let found = kinds(words);
+        for kind in wanted {
+            assert!(found.iter().any(|known| known == kind), "{kind} is not among {found:?} of {words:?}");
+        }
+    };
+    check(
+        &["lineage", "dataset:traffic@1", "--down", "--depth", "6"],
+        &["dataset", "run", "version", "model", "deployment", "predictions"],
+    );
+    check(&["lineage", prediction, "--up", "--depth", "6"], &["prediction", "version", "run", "dataset"]);
+    check(
+        &["lineage", "deployment:traffic", "--up", "--depth", "4"],
+        &["deployment", "version", "run", "dataset"],
+    );
+    check(&["lineage", "version:traffic@champion", "--down"], &["version", "deployment", "predictions"]);
+    check(&["lineage", "predictions:traffic@1", "--down"], &["predictions", "prediction"]);
+    check(&["lineage", "model:traffic"], &["model", "version", "run"]);
+    let run = server.json(&["show", "version", "traffic@1"])["source_run"].as_str().unwrap().to_owned();
+    check(&["lineage", &run], &["run", "dataset", "version"]);
+    let shown = server.run(&["show", "run", &run, "--lineage"]);
+    assert!(shown.contains("What it came from") && shown.contains("traffic version 1"), "{shown}");
+}
+
+/// The version trained again here, and all of it once more in a folder of its own with nothing in it.
+fn same_elsewhere(server: &Server, path: &str, version: &Value) {
+    let again = server.json(&["rerun", "version", "traffic@1", "--verify"]);
+    assert_eq!(again["verdict"], "equal", "{again}");
+    let elsewhere = Server::start();
+    let applied = elsewhere.try_run(&["apply", path]);
+    assert!(matches!(applied.code, Some(0 | 2)), "{}", applied.stderr);
+    let other = elsewhere.json(&["show", "version", "traffic@1"]);
+    for fact in ["digest", "metrics", "baseline_metrics", "training_rows"] {
+        assert_eq!(other[fact], version[fact], "{fact}");
+    }
+    let again = elsewhere.json(&["rerun", "version", "traffic@1", "--verify"]);
+    assert_eq!((&again["verdict"], &again["digest"]), (&json!("equal"), &version["digest"]), "{again}");
 }
 
 #[test]

@@ -229,3 +229,64 @@ fn without_a_server_nothing_is_run() {
     assert!(refused.stderr.contains("no server answers at"), "{}", refused.stderr);
     assert!(!folder.path().join("made").exists());
 }
+
+#[test]
+fn queued_runs_go_one_after_another() {
+    let (server, project) = (Server::start(), project());
+    let script = "test ! -e busy || exit 9; touch busy; sleep 0.3; rm busy";
+    let started: Vec<_> = (0..3)
+        .map(|_| {
+            at(&server, project.path())
+                .args(["run", "--queue", "--", "sh", "-c", script])
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut waited = 0;
+    for child in started {
+        let ran: Ran = child.wait_with_output().unwrap().into();
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        waited += usize::from(ran.stderr.contains("before this one"));
+    }
+    assert!(waited >= 1, "nobody waited");
+}
+
+#[test]
+fn a_run_that_is_killed_with_its_starter_is_marked_and_leaves_nothing_half() {
+    let (server, project) = (Server::start(), project());
+    let mut child = at(&server, project.path())
+        .args([
+            "run",
+            "--output",
+            "out",
+            "--",
+            "sh",
+            "-c",
+            "mkdir -p out; echo half > out/a; echo begun; sleep 60",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !told.contains("begun") {
+        assert!(Instant::now() < deadline, "the command did not begin");
+        let mut buffer = [0; 64];
+        let count = std::io::Read::read(child.stdout.as_mut().unwrap(), &mut buffer).unwrap();
+        told.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let runs = server.json(&["ls", "runs"]);
+    let run = runs["items"][0]["id"].as_str().unwrap().to_owned();
+    // It is alive until a minute without a heartbeat has passed, and cannot be repeated as if it were whole.
+    let again = ran(at(&server, project.path()).args(["rerun", &run]));
+    assert_eq!(again.code, Some(1), "{}", again.stdout);
+    assert!(again.stderr.contains("still under way"), "{}", again.stderr);
+    assert_eq!(record(&server, &run)["outputs"], serde_json::json!([]), "no output is told before the end");
+    // The next run of the same folder is not held up by it.
+    let next = ran(at(&server, project.path()).args(["run", "--output", "out", "--", "sh", "work.sh", "x"]));
+    assert_eq!(next.code, Some(0), "{}", next.stderr);
+}

@@ -1,6 +1,5 @@
 //! The `register` step: the best candidate becomes a version, and the rules say whether it takes the alias.
 
-use lineage::{Graph, Node};
 use std::collections::BTreeMap;
 
 use base::{Actor, Digest, NewEvent, ObjectRef, Timestamp};
@@ -178,7 +177,6 @@ async fn write(
     let told = decide(&rules, &checked, same, &alias);
     let pipeline_run = pipeline.run.clone();
     let weighed = rules.clone();
-    let origin = Origin::of(&new);
     let cause = pipeline.cause.words.clone();
     let (version, promoted, decision) = pipeline
         .platform
@@ -192,7 +190,6 @@ async fn write(
                     registry::put_version_file(tx, (&model, version), EXPECTED, rows, &actor, now).await?;
                 }
                 keep_verdict(tx, &model, version, &actor, now, &checked).await?;
-                lineage::put(tx, &origin.of_version(&model, version), now).await?;
                 let weighing =
                     Weighing { model, version, previous, alias, cause, rules: weighed, holds, told };
                 let (promoted, decision) = weighing.decide(tx, guard.as_ref(), &actor, now).await?;
@@ -319,42 +316,4 @@ fn decide(rules: &[RuleResult], checked: &Verdict, same: bool, alias: &str) -> S
 /// The first clause of a sentence.
 fn clause(sentence: &str) -> &str {
     sentence.split("; ").next().unwrap_or(sentence)
-}
-
-/// What a version was made of.
-struct Origin {
-    datasets: Vec<String>,
-    run: Option<String>,
-    trainer: String,
-}
-
-impl Origin {
-    fn of(new: &NewVersion) -> Self {
-        let listed = new.dataset_versions.as_ref().and_then(Value::as_array).into_iter().flatten();
-        let name = |dataset: &Value| {
-            Some(format!("{}@{}", dataset.get("dataset")?.as_str()?, dataset.get("number")?.as_i64()?))
-        };
-        Self {
-            datasets: listed.filter_map(name).collect(),
-            run: new.source_run.clone(),
-            trainer: new.trainer.clone(),
-        }
-    }
-
-    /// The steps to a version.
-    fn of_version(&self, model: &str, number: i64) -> Graph {
-        let mut graph = Graph::default();
-        let title = format!("{model} version {number}");
-        let version =
-            graph.add(Node::new("version", &format!("{model}@{number}"), title, self.trainer.clone()));
-        let run = self.run.as_ref().map(|run| graph.add(Node::new("run", run, self.trainer.clone(), model)));
-        for dataset in &self.datasets {
-            let dataset = graph.add(Node::new("dataset", dataset, dataset.clone(), ""));
-            graph.join(&dataset, run.as_deref().unwrap_or(&version), "learnt from by");
-        }
-        if let Some(run) = &run {
-            graph.join(run, &version, "made");
-        }
-        graph
-    }
 }

@@ -1,5 +1,6 @@
 //! Datasets, their versions, and verdicts of checks.
 
+mod points;
 mod routes;
 mod rows;
 mod verdicts;
@@ -10,5 +11,5 @@ use crate::routes::Routes;
 pub(crate) use wire::{ColumnBody, VerdictBody, columns};
 
 pub(crate) fn routes() -> Routes {
-    routes::routes().and(rows::routes()).and(verdicts::routes())
+    routes::routes().and(rows::routes()).and(points::routes()).and(verdicts::routes())
 }

@@ -60,18 +60,18 @@ async fn list_dataset_versions(
     Ok(Json(DatasetVersionPage { items: page.items, next_cursor: page.next_cursor }))
 }
 
-/// A version with the profile of its rows.
+/// A version with the profile of its rows, named by its number, `latest`, a tag, or a moment at which it was the newest.
 #[utoipa::path(
     get,
     path = "/api/v1/datasets/{dataset}/versions/{version}",
     tag = "data",
-    params(("dataset" = String, Path), ("version" = i64, Path)),
+    params(("dataset" = String, Path), ("version" = String, Path)),
     responses((status = 200, body = DatasetVersionBody))
 )]
 async fn get_dataset_version(
     State(app): State<App>,
-    Path((dataset, version)): Path<(String, i64)>,
+    Path((dataset, version)): Path<(String, String)>,
 ) -> Result<Json<DatasetVersionBody>, Problem> {
-    let version = datasets::get_version(&mut app.db().read().await?, &dataset, version).await?;
+    let version = datasets::resolve(&mut app.db().read().await?, &dataset, &version.parse()?).await?;
     Ok(Json(DatasetVersionBody::from(version)))
 }

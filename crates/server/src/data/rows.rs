@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use base::PageRequest;
 use governance::{Action, ObjectKind};
-use tables::{CsvOptions, Schema, Table};
+use platform::Origin;
+use tables::{CsvOptions, Format};
 use utoipa_axum::routes;
 
 use super::wire::{
@@ -21,6 +22,9 @@ use crate::routes::{Routes, may, panicked};
 const PUSH_LIMIT_BYTES: usize = 256 * 1024 * 1024;
 /// Checks over that many rows take a while.
 const PUSH_DEADLINE: Duration = Duration::from_secs(300);
+/// The header with what is known of where rows come from, and its longest value in bytes.
+const ORIGIN_HEADER: &str = "gingham-origin";
+const MOST_ORIGIN_BYTES: usize = 64 << 10;
 /// How many rows a preview shows unless the client says otherwise.
 const USUAL_PREVIEW: usize = 50;
 
@@ -32,26 +36,37 @@ pub(super) fn routes() -> Routes {
         .documented(push.body_limit_bytes(PUSH_LIMIT_BYTES).deadline(PUSH_DEADLINE), routes!(push_rows))
 }
 
-/// The first rows of a version.
+/// Some rows of a version, in the order in which they came.
 #[utoipa::path(
     get,
     path = "/api/v1/datasets/{dataset}/versions/{version}/preview",
     tag = "data",
-    params(("dataset" = String, Path), ("version" = i64, Path), PreviewQuery),
+    params(("dataset" = String, Path), ("version" = String, Path), PreviewQuery),
     responses((status = 200, body = PreviewBody))
 )]
 async fn preview_dataset_version(
     State(app): State<App>,
-    Path((dataset, version)): Path<(String, i64)>,
+    Path((dataset, version)): Path<(String, String)>,
     Query(asked): Query<PreviewQuery>,
 ) -> Result<Json<PreviewBody>, Problem> {
     let limit = asked.limit.unwrap_or(USUAL_PREVIEW).clamp(1, PageRequest::MOST);
-    let version = datasets::get_version(&mut app.db().read().await?, &dataset, version).await?;
-    let table = app.platform().rows_of(&version).await?;
-    Ok(Json(PreviewBody { columns: columns(&version.schema.columns), rows: table.json_arrays(limit) }))
+    let version = datasets::resolve(&mut app.db().read().await?, &dataset, &version.parse()?).await?;
+    let offset = asked.offset.unwrap_or(0);
+    let from = usize::try_from(offset).unwrap_or(usize::MAX);
+    let table = app.platform().some_rows_of(&version, from, limit).await?;
+    Ok(Json(PreviewBody {
+        columns: columns(&version.schema.columns),
+        rows: table.json_arrays(limit),
+        version: version.number,
+        offset,
+        rows_total: version.rows,
+    }))
 }
 
-/// Adds rows as a new version, after every check that concerns them. The body is CSV (`text/csv`) or Parquet.
+/// Adds rows as a new version, after every check that concerns them. The body is CSV (`text/csv`), JSON lines
+/// (`application/x-ndjson`), Parquet or Arrow. The header `gingham-origin` may hold an object of JSON with what is known of
+/// where they come from: `kind`, `query`, `engine`, `external` (things of other systems, each with `namespace`, `name` and
+/// `version`), `files`, `with`.
 #[utoipa::path(
     post,
     path = "/api/v1/datasets/{dataset}/versions",
@@ -69,15 +84,17 @@ async fn push_rows(
     Body(body): Body,
 ) -> Result<(StatusCode, Json<PushedBody>), Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let format = Format::of(kind)?;
+    let format = Format::of_content_type(kind).ok_or_else(|| unknown_format(kind))?;
+    let origin = origin_of(&asked, &headers)?;
     let newest = datasets::latest(&mut app.db().read().await?, &dataset).await?;
-    let name = asked.origin.clone().unwrap_or_else(|| "body".to_owned());
-    let known = newest.map(|version| version.schema);
-    let rows = tokio::task::spawn_blocking(move || format.read(&name, &body, known))
+    let name = asked.origin.unwrap_or_else(|| "body".to_owned());
+    // Rows that replace all others may have other types than those.
+    let known = newest.filter(|_| !origin.replaces).map(|version| version.schema);
+    let options = CsvOptions { known, ..CsvOptions::default() };
+    let rows = tokio::task::spawn_blocking(move || format.read(&name, &body, &options))
         .await
         .map_err(|error| panicked(error.to_string()))??;
-    let origin = asked.origin.unwrap_or_else(|| "upload".to_owned());
-    let pushed = app.platform().push_rows(&dataset, rows, &origin, &caller.actor()).await?;
+    let pushed = app.platform().push_rows_of(&dataset, rows, &origin, &caller.actor()).await?;
     let body = PushedBody {
         version: DatasetVersionBody::from(pushed.version),
         verdict: PushVerdictBody::from(pushed.verdict),
@@ -85,32 +102,27 @@ async fn push_rows(
     Ok((StatusCode::CREATED, Json(body)))
 }
 
-/// In which form rows come.
-#[derive(Clone, Copy)]
-enum Format {
-    Csv,
-    Parquet,
+fn unknown_format(kind: &str) -> Problem {
+    Problem::invalid("unknown_format", format!("rows cannot be read from `{kind}`"))
+        .with_hint(
+            "send `Content-Type: text/csv`, `application/x-ndjson`, `application/vnd.apache.parquet` or \
+             `application/vnd.apache.arrow.stream`",
+        )
+        .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
-impl Format {
-    fn of(content_type: &str) -> Result<Self, Problem> {
-        let kind = content_type.split(';').next().unwrap_or_default().trim();
-        match kind.to_ascii_lowercase().as_str() {
-            "text/csv" | "application/csv" => Ok(Format::Csv),
-            "application/vnd.apache.parquet" | "application/parquet" | "application/x-parquet" => {
-                Ok(Format::Parquet)
-            }
-            _ => Err(Problem::invalid("unknown_format", format!("rows cannot be read from `{kind}`"))
-                .with_hint("send `Content-Type: text/csv` or `application/vnd.apache.parquet`")
-                .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)),
+/// What a client tells of where its rows come from, beyond words: an object of JSON in a header.
+fn origin_of(asked: &PushQuery, headers: &HeaderMap) -> Result<Origin, Problem> {
+    let wrong =
+        |why: String| Problem::invalid("origin_invalid", format!("the header `{ORIGIN_HEADER}` {why}"));
+    let mut facts = serde_json::Map::new();
+    if let Some(header) = headers.get(ORIGIN_HEADER) {
+        if header.len() > MOST_ORIGIN_BYTES {
+            return Err(wrong(format!("is longer than {MOST_ORIGIN_BYTES} bytes")));
         }
+        facts = serde_json::from_slice(header.as_bytes())
+            .map_err(|error| wrong(format!("is no object of JSON: {error}")))?;
     }
-
-    /// Reads the rows; values of CSV must fit the columns that are known already.
-    fn read(self, name: &str, body: &[u8], known: Option<Schema>) -> Result<Table, tables::Error> {
-        match self {
-            Format::Csv => tables::read_csv_bytes(name, body, &CsvOptions { known, ..CsvOptions::default() }),
-            Format::Parquet => Table::from_parquet(body.to_vec()),
-        }
-    }
+    let source = asked.origin.clone().unwrap_or_else(|| "upload".to_owned());
+    Ok(Origin { source, facts, replaces: asked.replace.unwrap_or(false) })
 }

@@ -5,7 +5,7 @@ use checks::store::StoredVerdict;
 use checks::{CheckResult, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tables::{Column, ColumnType};
+use tables::Column;
 use utoipa::{IntoParams, ToSchema};
 
 /// A named series of versions.
@@ -194,6 +194,8 @@ pub(crate) struct VerdictQuery {
 pub(crate) struct PushQuery {
     /// Where the rows come from, in words.
     pub origin: Option<String>,
+    /// Whether the rows stand in place of those before rather than behind them.
+    pub replace: Option<bool>,
 }
 
 /// What adding rows brought about.
@@ -226,15 +228,23 @@ pub(crate) struct PushVerdictBody {
 pub(crate) struct PreviewQuery {
     /// How many at most: 1 to 1000, 50 if not said.
     pub limit: Option<usize>,
+    /// How many rows come before them: 0 if not said.
+    pub offset: Option<u64>,
 }
 
-/// The first rows of a version.
+/// Some rows of a version.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PreviewBody {
     /// Names and types.
     pub columns: Vec<ColumnBody>,
     /// The rows, each with a value a column.
     pub rows: Vec<Vec<Value>>,
+    /// Which version they are of.
+    pub version: i64,
+    /// How many rows come before them.
+    pub offset: u64,
+    /// How many rows the version has in all.
+    pub rows_total: u64,
 }
 
 impl From<datasets::Dataset> for DatasetBody {
@@ -324,18 +334,8 @@ impl From<CheckResult> for ResultBody {
 pub(crate) fn columns(columns: &[Column]) -> Vec<ColumnBody> {
     let body = |column: &Column| ColumnBody {
         name: column.name.clone(),
-        kind: word_of(column.kind),
+        kind: column.kind.word(),
         nullable: column.nullable,
     };
     columns.iter().map(body).collect()
-}
-
-fn word_of(kind: ColumnType) -> &'static str {
-    match kind {
-        ColumnType::Int => "int",
-        ColumnType::Real => "real",
-        ColumnType::Text => "text",
-        ColumnType::Bool => "bool",
-        ColumnType::Time => "time",
-    }
 }

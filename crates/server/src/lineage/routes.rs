@@ -7,7 +7,7 @@ use lineage::Neighbourhood;
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::wire::{GraphBody, GraphQuery};
+use super::wire::{DeliveryBody, DeliveryList, GraphBody, GraphQuery};
 use crate::app::App;
 use crate::extract::{Json, Query};
 use crate::problem::Problem;
@@ -26,6 +26,14 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .documented(take, routes!(take_lineage_event))
         .documented(may(Action::View, ObjectKind::Model), routes!(get_lineage_graph))
+        .documented(may(Action::View, ObjectKind::Model), routes!(get_lineage_delivery))
+}
+
+/// How events of OpenLineage reach those who are told.
+#[utoipa::path(get, path = "/api/v1/lineage/delivery", tag = "overview", responses((status = 200, body = DeliveryList)))]
+async fn get_lineage_delivery(State(app): State<App>) -> Result<Json<DeliveryList>, Problem> {
+    let standing = lineage::outbox::standing(&mut app.db().read().await?).await?;
+    Ok(Json(DeliveryList { items: standing.into_iter().map(DeliveryBody::from).collect() }))
 }
 
 /// Takes an event of OpenLineage.
@@ -53,6 +61,6 @@ async fn get_lineage_graph(
         depth: asked.depth.unwrap_or(3).clamp(1, MOST_DEPTH),
         most_nodes: asked.limit.unwrap_or(USUAL_NODES).clamp(1, MOST_NODES),
     };
-    let graph = lineage::neighbourhood(&mut app.db().read().await?, &asked.object, wanted).await?;
+    let graph = app.platform().lineage_around(&asked.object, wanted).await?;
     Ok(Json(graph.into()))
 }

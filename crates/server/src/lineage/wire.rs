@@ -8,7 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct GraphQuery {
-    /// `run:ID`, `version:MODEL@NUMBER`, `dataset:NAME@NUMBER` or `dataset:NAMESPACE/NAME`.
+    /// `prediction:ID`, `predictions:MODEL@NUMBER`, `deployment:NAME`, `model:NAME`, `version:MODEL@NUMBER`, `run:ID`,
+    /// `pipeline_run:ID`, `dataset:NAME@NUMBER`, `dataset:NAMESPACE/NAME`, `files:DIGEST`, or the id of a run or
+    /// prediction alone.
     pub(crate) object: String,
     /// Towards what it came from; both ways when neither is said.
     pub(crate) up: Option<bool>,
@@ -73,5 +75,33 @@ impl From<Graph> for GraphBody {
             edges: graph.edges.into_iter().map(edge).collect(),
             is_cut: graph.is_cut,
         }
+    }
+}
+
+/// How many events stand how with one who is told.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeliveryBody {
+    /// Who is told.
+    target: String,
+    /// `waiting`, `sent` or `dropped`.
+    state: String,
+    /// How many events.
+    events: i64,
+    /// Why one of them is where it is, if there is a reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// How events stand with those who are told.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeliveryList {
+    /// By target and state.
+    pub(super) items: Vec<DeliveryBody>,
+}
+
+impl From<lineage::outbox::Standing> for DeliveryBody {
+    fn from(standing: lineage::outbox::Standing) -> Self {
+        let lineage::outbox::Standing { target, state, events, reason } = standing;
+        Self { target, state, events, reason }
     }
 }

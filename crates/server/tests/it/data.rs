@@ -19,6 +19,7 @@ async fn traffic(server: &Server) {
                 dataset: "traffic".into(),
                 delta_version: 1,
                 digest: Digest::of("rows"),
+                replaces: false,
                 rows_added: 7,
                 schema: Schema {
                     columns: vec![Column { name: "temp".into(), kind: ColumnType::Real, nullable: true }],

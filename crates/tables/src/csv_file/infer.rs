@@ -171,7 +171,7 @@ fn parse_bool(word: &str) -> Option<bool> {
 }
 
 /// Microseconds since the epoch of `YYYY-MM-DD`, optionally with `HH:MM`, seconds, a fraction and an offset.
-fn parse_time(word: &str) -> Option<i64> {
+pub(crate) fn parse_time(word: &str) -> Option<i64> {
     let bytes = word.trim().as_bytes();
     let (year, month, day) = (digits(bytes, 0, 4)?, digits(bytes, 5, 2)?, digits(bytes, 8, 2)?);
     if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {

@@ -31,6 +31,9 @@ pub(crate) struct RunArguments {
     /// The local store; the `.gingham` of this folder or one above it when not given.
     #[arg(long, env = "GINGHAM_STORE")]
     pub(crate) store: Option<PathBuf>,
+    /// Wait until the runs that were queued before in this store have ended.
+    #[arg(long)]
+    pub(crate) queue: bool,
     /// The command and its arguments, after `--`.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,

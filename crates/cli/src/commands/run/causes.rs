@@ -1,5 +1,7 @@
 //! Why two runs may differ: only what the two records show, each cause with its evidence.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::compare::Difference;
@@ -47,6 +49,9 @@ pub(super) fn causes(then: &Record, now: &Record, differences: &[Difference]) ->
             causes.push(cause);
         }
     }
+    if let Some(evidence) = libraries(then, now) {
+        causes.push(Cause { kind: "environment", evidence });
+    }
     let days = [then, now].map(|record| record.ended.as_ref().map(|ended| day_of(&ended.started_at)));
     let has_time =
         |text: &str| days.iter().flatten().any(|day| !day.is_empty() && text.contains(day.as_str()));
@@ -88,6 +93,34 @@ pub(super) fn causes(then: &Record, now: &Record, differences: &[Difference]) ->
         causes.push(Cause { kind: "threads", evidence });
     }
     causes
+}
+
+/// Libraries of the system that were loaded in one of the runs under a name with another version. Those of the
+/// interpreter's packages are told by the packages themselves.
+fn libraries(then: &Record, now: &Record) -> Option<String> {
+    let of = |record: &Record| -> BTreeMap<String, String> {
+        let all = record.ended.as_ref().map(|ended| ended.usage.libraries.clone()).unwrap_or_default();
+        let system = all.into_iter().filter(|path| !path.contains("/site-packages/"));
+        system
+            .filter_map(|path| {
+                let name = path.rsplit('/').next()?;
+                Some((
+                    name.split(".so").next()?.trim_end_matches(char::is_numeric).to_owned(),
+                    name.to_owned(),
+                ))
+            })
+            .collect()
+    };
+    let (old, new) = (of(then), of(now));
+    let changed: Vec<String> = old
+        .iter()
+        .filter_map(|(name, before)| {
+            let after = new.get(name).filter(|after| *after != before)?;
+            Some(format!("library {before} then, {after} now"))
+        })
+        .take(MOST_NAMED)
+        .collect();
+    (!changed.is_empty()).then(|| changed.join(", "))
 }
 
 fn environments(then: &Environment, now: &Environment) -> Vec<String> {
@@ -142,7 +175,7 @@ fn day_of(time: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Ended, Python};
+    use super::super::record::{Ended, Python, Usage};
     use super::*;
 
     fn kinds(then: &Record, now: &Record, differences: &[Difference]) -> Vec<&'static str> {
@@ -174,6 +207,32 @@ mod tests {
         };
         let found = causes(&python("1.0"), &python("2.0"), &[]);
         assert_eq!(found.first().map(|cause| cause.evidence.as_str()), Some("numpy was 1.0 and is 2.0"));
+    }
+
+    #[test]
+    fn connections_threads_and_chance_without_a_seed_are_named() {
+        let mut then = Record { command: vec!["train".into()], ..Record::default() };
+        then.ended = Some(Ended::default());
+        let mut now = then.clone();
+        if let Some(ended) = &mut now.ended {
+            ended.usage.connections = vec!["10.1.2.3 port 443".into()];
+            ended.usage.most_threads = 8;
+        }
+        assert_eq!(kinds(&then, &now, &[]), ["network", "seed", "threads"]);
+        let found = causes(&then, &now, &[]);
+        assert_eq!(found[0].evidence, "it was connected to 10.1.2.3 port 443");
+        let with = |library: &str| {
+            let mut record = seeded();
+            let usage =
+                Usage { libraries: vec![library.into(), "/usr/lib/libc.so.6".into()], ..Usage::default() };
+            record.ended = Some(Ended { usage, ..Ended::default() });
+            record
+        };
+        let found =
+            causes(&with("/usr/lib/libopenblas-r0.3.20.so"), &with("/usr/lib/libopenblas-r0.3.20.so"), &[]);
+        assert!(found.is_empty(), "{found:?}");
+        let found = causes(&with("/usr/lib/libblas.so.3.9"), &with("/usr/lib/libblas.so.3.12"), &[]);
+        assert_eq!(found[0].evidence, "library libblas.so.3.9 then, libblas.so.3.12 now");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | `execute` | the command as a child: signals, heartbeat, outputs |
 //! | `logs`, `secrets` | what it prints, kept as it comes, with secrets masked |
 //! | `usage` | what it takes |
+//! | `queue` | runs that wait for their turn |
 //! | `tracking` | the run on the server |
 //! | `again`, `restore` | repeating a run |
 //! | `compare`, `causes` | what differs, and why it may |
@@ -20,6 +21,7 @@ mod environment;
 mod execute;
 mod files;
 mod logs;
+mod queue;
 mod record;
 mod restore;
 mod secrets;
@@ -64,6 +66,19 @@ pub(crate) async fn run(server: &ServerArguments, arguments: RunArguments) -> Re
         .collect();
 
     let local = Home::find(arguments.store.as_deref()).open_or_make().await?;
+    // What is captured is how things are when the command begins, not when it was queued.
+    let _turn = if arguments.queue {
+        let store = local.folder().to_owned();
+        let masked: Vec<String> = command.iter().map(|word| secrets.masked(word)).collect();
+        let told = store.clone();
+        let tell = move |ahead: usize| {
+            let first = queue::waiting(&told).into_iter().next().unwrap_or_default();
+            output::note(&format!("gingham: {ahead} before this one; at work: {first}"));
+        };
+        Some(queue::wait(&store, &masked.join(" "), tell).await?)
+    } else {
+        None
+    };
     let apart: Vec<String> = inputs.iter().chain(&outputs).cloned().collect();
     let (at, known) = (root.clone(), secrets.clone());
     let code = local.blocking(move |artifacts| code::capture(artifacts, &at, &apart, &known)).await?;

@@ -135,6 +135,9 @@ pub(super) struct Usage {
     pub(super) gpus: Vec<GpuUsage>,
     /// Addresses beyond this machine that its processes were connected to; looked at a few times a second.
     pub(super) connections: Vec<String>,
+    /// Shared libraries that were loaded, by their files; looked at now and again.
+    #[serde(default)]
+    pub(super) libraries: Vec<String>,
 }
 
 /// What a run took of one GPU.

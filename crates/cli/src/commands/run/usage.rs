@@ -19,6 +19,10 @@ const EVERY: Duration = Duration::from_millis(100);
 const GPU_EVERY: u32 = 20;
 /// The most addresses that are kept.
 const MOST_CONNECTIONS: usize = 50;
+/// The most libraries that are kept.
+const MOST_LIBRARIES: usize = 500;
+/// Libraries are looked at in every so manieth look: they are loaded early and stay.
+const LIBRARIES_EVERY: u32 = 10;
 /// The most processes that are looked at.
 const MOST_PROCESSES: usize = 1_000;
 
@@ -50,6 +54,7 @@ pub(super) struct Seen {
     peak_bytes: u64,
     most_threads: u64,
     connections: BTreeSet<String>,
+    libraries: BTreeSet<String>,
     gpus: BTreeMap<String, (f64, u32, u64)>,
 }
 
@@ -60,6 +65,10 @@ pub(super) async fn look(process: u32, mut over: watch::Receiver<bool>) -> Seen 
     let mut turn = 0_u32;
     while !*over.borrow() {
         seen.look_at_processes(process);
+        // The second look, when the command has become itself, and then now and again.
+        if turn % LIBRARIES_EVERY == 1 {
+            seen.look_at_libraries(process);
+        }
         if has_gpus && turn.is_multiple_of(GPU_EVERY) {
             has_gpus = seen.ask_gpus().await;
         }
@@ -94,6 +103,22 @@ impl Seen {
                 })
                 .collect(),
             connections: self.connections.into_iter().collect(),
+            libraries: self.libraries.into_iter().collect(),
+        }
+    }
+
+    /// Shared libraries that are loaded, wherever they come from.
+    fn look_at_libraries(&mut self, process: u32) {
+        for process in family_of(process) {
+            let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default();
+            for library in maps.lines().filter_map(library_of) {
+                if self.libraries.len() >= MOST_LIBRARIES {
+                    return;
+                }
+                if !self.libraries.contains(library) {
+                    self.libraries.insert(library.to_owned());
+                }
+            }
         }
     }
 
@@ -146,6 +171,13 @@ fn parse_gpus(text: &str) -> Vec<(String, f64, u64)> {
             Some((format!("{index}: {name}"), utilization, mebibytes << 20))
         })
         .collect()
+}
+
+/// The shared library of a line of `/proc/PID/maps`, by its file, links followed by the system.
+fn library_of(line: &str) -> Option<&str> {
+    let path = line.get(line.find('/')?..)?;
+    let name = path.rsplit('/').next().unwrap_or_default();
+    (name.ends_with(".so") || name.contains(".so.")).then_some(path)
 }
 
 /// A process and all below it.
@@ -218,6 +250,15 @@ mod tests {
             read,
             [("0: NVIDIA H100".to_owned(), 37.0, 1 << 30), ("1: Tesla".to_owned(), 0.0, 2 << 20)]
         );
+    }
+
+    #[test]
+    fn libraries_are_told_from_other_files() {
+        let line = |path: &str| format!("7f00-7f01 r-xp 00000000 fd:00 12 {path}");
+        assert_eq!(library_of(&line("   /usr/lib/libm.so.6")), Some("/usr/lib/libm.so.6"));
+        assert_eq!(library_of(&line("/opt/a b/_core.cpython-312.so")), Some("/opt/a b/_core.cpython-312.so"));
+        assert_eq!(library_of(&line("/usr/bin/python3")), None);
+        assert_eq!(library_of("7f00-7f01 rw-p 00000000 00:00 0 [heap]"), None);
     }
 
     #[cfg(target_endian = "little")]
