@@ -1,6 +1,6 @@
 /** Datasets, their versions, and verdicts of checks. */
 import { queryOptions } from "@tanstack/react-query";
-import { all, get, items, type Page } from "./client.ts";
+import { all, get, items, post, type Page } from "./client.ts";
 import type { Actor, Json } from "./objects.ts";
 
 export type Dataset = {
@@ -47,7 +47,23 @@ export type CheckResult = {
 
 export type Verdict = { id: string; object: string; outcome: string; blocked?: boolean; summary?: string; rows?: number; created_at?: string; results?: CheckResult[] };
 
-export type Preview = { columns?: (string | { name: string; type?: string })[]; rows: (Json[] | Record<string, Json>)[]; items?: never };
+export type Preview = { columns?: (string | { name: string; type?: string })[]; rows: (Json[] | Record<string, Json>)[]; items?: never; offset?: number; rows_total?: number };
+
+export type DatasetTag = { tag: string; version: number; set_at: string; set_by: string };
+
+export const datasetTagsQuery = (name: string) =>
+  queryOptions({ queryKey: ["datasets", name, "tags"], queryFn: async ({ signal }) => items(await get<Page<DatasetTag>>(`/datasets/${encodeURIComponent(name)}/tags`, {}, signal)) });
+
+export type DriftColumn = { name: string; state?: string; words?: string };
+export type DriftReport = { words: string; judged: number; drifted: number; columns: DriftColumn[] };
+
+/** What the columns of two versions hold, compared. */
+export const datasetDriftQuery = (name: string, then: number, now: number) =>
+  queryOptions({
+    queryKey: ["datasets", name, "drift", then, now],
+    queryFn: () => post<DriftReport>("/drift", { reference: `dataset:${name}@${then}`, current: `dataset:${name}@${now}` }),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
 
 export const datasetsQuery = queryOptions({
   queryKey: ["datasets"],
@@ -63,10 +79,13 @@ export const datasetVersionsQuery = (name: string) =>
     queryFn: ({ signal }) => all<DatasetVersion>(`/datasets/${encodeURIComponent(name)}/versions`, {}, signal),
   });
 
-export const previewQuery = (name: string, number: number | undefined) =>
+/** Rows of one page of a preview. */
+export const PREVIEW_ROWS = 50;
+
+export const previewQuery = (name: string, number: number | undefined, offset = 0) =>
   queryOptions({
-    queryKey: ["datasets", name, "preview", number],
-    queryFn: ({ signal }) => get<Preview | Page<Record<string, Json>>>(`/datasets/${encodeURIComponent(name)}/versions/${number}/preview`, { limit: 50 }, signal),
+    queryKey: ["datasets", name, "preview", number, offset],
+    queryFn: ({ signal }) => get<Preview | Page<Record<string, Json>>>(`/datasets/${encodeURIComponent(name)}/versions/${number}/preview`, { limit: PREVIEW_ROWS, offset }, signal),
     enabled: number !== undefined,
   });
 

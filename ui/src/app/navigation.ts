@@ -1,5 +1,5 @@
 /** The places one can go, in the order in which they are shown; keys are pressed after `g`. */
-import { Activity, BellRing, Boxes, Database, FlaskConical, GitPullRequest, House, ListTree, Rocket, ScrollText, Settings, SquareTerminal, Target, Workflow, type LucideIcon } from "lucide-react";
+import { Activity, BellRing, Boxes, Database, FlaskConical, GitPullRequest, House, ListTree, Rocket, ScrollText, Settings, SquareTerminal, Target, Waypoints, Workflow, type LucideIcon } from "lucide-react";
 
 export type Place = { to: string; label: string; icon: LucideIcon; key: string; group?: string };
 
@@ -14,6 +14,7 @@ export const PLACES: readonly Place[] = [
   { to: "/monitoring", label: "Monitoring", icon: Activity, key: "o", group: "Operate" },
   { to: "/alerts", label: "Alerts", icon: BellRing, key: "a", group: "Operate" },
   { to: "/predictions", label: "Predictions", icon: Target, key: "i", group: "Operate" },
+  { to: "/lineage", label: "Lineage", icon: Waypoints, key: "l", group: "Ask" },
   { to: "/sql", label: "SQL", icon: SquareTerminal, key: "s", group: "Ask" },
   { to: "/events", label: "Events", icon: ScrollText, key: "v", group: "Ask" },
 ];

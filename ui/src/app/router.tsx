@@ -37,6 +37,7 @@ const tree = root.addChildren([
   page("/alerts/$alert", () => import("~/features/alerts/alert-page.tsx"), "AlertPage"),
   page("/predictions", () => import("~/features/predictions/predictions-page.tsx"), "PredictionsPage"),
   page("/predictions/$prediction", () => import("~/features/predictions/prediction-page.tsx"), "PredictionPage"),
+  page("/lineage", () => import("~/features/lineage/lineage-page.tsx"), "LineagePage"),
   page("/sql", () => import("~/features/sql/sql-page.tsx"), "SqlPage"),
   page("/events", () => import("~/features/events/events-page.tsx"), "EventsPage"),
   page("/settings", () => import("~/features/settings/settings-page.tsx"), "SettingsPage"),

@@ -1,6 +1,6 @@
 /** Where something comes from, left to right: own layered layout in SVG, no library. */
 import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useMemo, type KeyboardEvent } from "react";
 import { lineageQuery, type Lineage, type LineageNode } from "~/api/predictions.ts";
 import { objectLink, shortName } from "~/api/objects.ts";
 import { words } from "~/lib/format.ts";
@@ -19,7 +19,10 @@ export function LineageStrip({ object }: { object: string }) {
 
 const clip = (text: string, most: number) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
-export function LineageGraph({ lineage, self }: { lineage: Lineage; self?: string }) {
+type GraphProps = { lineage: Lineage; self?: string | undefined; chosen?: string | undefined; onChoose?: (id: string) => void };
+
+/** Nodes lead to their pages, or, where `onChoose` is given, are chosen by a click. */
+export function LineageGraph({ lineage, self, chosen, onChoose }: GraphProps) {
   const plan = useMemo(() => layOut(lineage), [lineage]);
   return (
     <div className="lineage" style={{ padding: 14 }}>
@@ -35,17 +38,32 @@ export function LineageGraph({ lineage, self }: { lineage: Lineage; self?: strin
           </g>
         ))}
         {plan.nodes.map(({ node, x, y }) => (
-          <Node key={node.id} node={node} x={x} y={y} width={plan.nodeWidth} self={node.id === self} />
+          <Node key={node.id} node={node} x={x} y={y} width={plan.nodeWidth} self={node.id === self} isChosen={node.id === chosen} onChoose={onChoose} />
         ))}
       </svg>
     </div>
   );
 }
 
-function Node({ node, x, y, width, self }: { node: LineageNode; x: number; y: number; width: number; self: boolean }) {
+type NodeProps = { node: LineageNode; x: number; y: number; width: number; self: boolean; isChosen: boolean; onChoose: ((id: string) => void) | undefined };
+
+function Node({ node, x, y, width, self, isChosen, onChoose }: NodeProps) {
   const to = node.link ?? objectLink(node.id);
+  const choose = onChoose && {
+    role: "button",
+    tabIndex: 0,
+    "aria-pressed": isChosen,
+    style: { cursor: "pointer" },
+    onClick: () => onChoose(node.id),
+    onKeyDown: (event: KeyboardEvent) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        onChoose(node.id);
+      }
+    },
+  };
   const box = (
-    <g className={self ? "node self" : "node"} transform={`translate(${x} ${y})`}>
+    <g className={`node${self ? " self" : ""}${isChosen ? " chosen" : ""}`} transform={`translate(${x} ${y})`} {...choose}>
       <title>{`${words(node.kind)} ${node.title}${node.detail ? `\n${node.detail}` : ""}`}</title>
       <rect width={width} height={NODE_HEIGHT} rx="7" />
       <text className="kind" x="10" y="16">
@@ -61,5 +79,5 @@ function Node({ node, x, y, width, self }: { node: LineageNode; x: number; y: nu
       )}
     </g>
   );
-  return to && !self ? <To to={to}>{box}</To> : box;
+  return to && !self && !onChoose ? <To to={to}>{box}</To> : box;
 }

@@ -1,19 +1,22 @@
 /** One dataset: its versions, what the checks said, what the rows look like. */
 import { useQuery } from "@tanstack/react-query";
-import { datasetQuery, datasetVersionsQuery, schemaColumns, verdictQuery, type DatasetVersion } from "~/api/datasets.ts";
+import { datasetQuery, datasetTagsQuery, datasetVersionsQuery, schemaColumns, verdictQuery, type DatasetVersion } from "~/api/datasets.ts";
 import { actorName } from "~/api/objects.ts";
+import { AroundCard } from "~/components/around.tsx";
 import { Badge } from "~/components/badge.tsx";
-import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
+import { Card, Stat, Stats } from "~/components/card.tsx";
 import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
 import { CopyAs, origin } from "~/components/snippet.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
 import { Table, type Column } from "~/components/table.tsx";
 import { When } from "~/components/when.tsx";
-import { cell, count, shortDigest, span, words } from "~/lib/view-text.ts";
+import { count, span, words } from "~/lib/view-text.ts";
 import { usePart, useView } from "~/lib/view.ts";
 import { PreviewTable } from "./preview-table.tsx";
+import { OriginFacts } from "./origin-facts.tsx";
 import { VerdictView } from "./verdict-view.tsx";
+import { VersionChange } from "./version-change.tsx";
 
 export function DatasetPage() {
   const name = usePart("dataset");
@@ -27,7 +30,7 @@ export function DatasetPage() {
       actions={
         <CopyAs
           snippets={{
-            CLI: `gingham show dataset ${name}\ngingham push ${name} more.csv`,
+            CLI: `gingham dataset versions ${name}\ngingham dataset rows ${name}@1\ngingham dataset diff ${name}@1\ngingham push ${name} more.csv`,
             curl: `curl --data-binary @more.csv -H "content-type: text/csv" \\\n  ${base}/api/v1/datasets/${name}/versions`,
             Python: `import gingham\n\nclient = gingham.connect("${base}")\nclient.datasets.push("${name}", "more.csv")`,
           }}
@@ -51,16 +54,18 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
   const [view, setView] = useView();
   const newestFirst = versions.toSorted((a, b) => b.number - a.number);
   const chosen = newestFirst.find((version) => String(version.number) === view["version"]) ?? newestFirst[0];
+  const tags = useQuery(datasetTagsQuery(name)).data ?? [];
   const verdicts = useQuery({ ...verdictQuery(name, chosen?.number ?? 0), enabled: chosen !== undefined });
   if (!chosen) return null;
   const verdict = verdicts.data ?? undefined;
+  const before = newestFirst.find((version) => version.number === chosen.number - 1);
   const columns: Column<DatasetVersion>[] = [
     {
       key: "number",
       title: "Version",
       cell: (version) => (
         <To to={`/data/${encodeURIComponent(name)}?version=${version.number}`} className="strong">
-          v{version.number}
+          v{version.number} {tags.filter((tag) => tag.version === version.number).map((tag) => <span key={tag.tag} className="muted small">{tag.tag} </span>)}
         </To>
       ),
     },
@@ -116,17 +121,13 @@ function Body({ name, versions }: { name: string; versions: readonly DatasetVers
             </div>
           </Card>
           <Card title="Origin">
-            <Facts
-              entries={[
-                ...(chosen.origin && typeof chosen.origin === "object" && !Array.isArray(chosen.origin) ? Object.entries(chosen.origin).map(([key, value]) => [words(key), cell(value)] as const) : ([["from", cell(chosen.origin)]] as const)),
-                ["table version", chosen.delta_version === undefined ? undefined : count(chosen.delta_version)],
-                ["digest", chosen.digest && <code key="digest" title={chosen.digest}>{shortDigest(chosen.digest)}…</code>],
-              ]}
-            />
+            <OriginFacts version={chosen} />
           </Card>
         </div>
       </div>
-      <PreviewTable name={name} number={chosen.number} onVersion={(number) => setView({ version: String(number) })} />
+      {before && <VersionChange key={chosen.number} name={name} then={before} now={chosen} />}
+      <AroundCard key={`around ${chosen.number}`} object={`dataset:${name}@${chosen.number}`} />
+      <PreviewTable key={`rows ${chosen.number}`} name={name} number={chosen.number} onVersion={(number) => setView({ version: String(number) })} />
     </>
   );
 }

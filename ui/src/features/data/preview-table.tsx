@@ -1,15 +1,17 @@
-/** The first rows of a version. */
+/** Rows of a version, a page at a time. */
 import { useQuery } from "@tanstack/react-query";
-import { previewQuery, previewTable } from "~/api/datasets.ts";
+import { useState } from "react";
+import { PREVIEW_ROWS, previewQuery, previewTable } from "~/api/datasets.ts";
 import { Card } from "~/components/card.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
-import { cell, plural } from "~/lib/format.ts";
+import { cell, count } from "~/lib/format.ts";
 
 export function PreviewTable({ name, number, onVersion }: { name: string; number: number; onVersion: (number: number) => void }) {
-  const query = useQuery(previewQuery(name, number));
+  const [offset, setOffset] = useState(0);
+  const query = useQuery(previewQuery(name, number, offset));
   return (
     <Card
-      title="First rows"
+      title="Rows"
       hint={`of v${number}`}
       flush
       tools={
@@ -49,7 +51,18 @@ export function PreviewTable({ name, number, onVersion }: { name: string; number
                   </tbody>
                 </table>
               </div>
-              <div className="pager">{plural(rows.length, "row")} shown</div>
+              <div className="pager row">
+                <button type="button" className="button small" disabled={offset === 0} onClick={() => setOffset(Math.max(0, offset - PREVIEW_ROWS))}>
+                  Before
+                </button>
+                <span>
+                  {count(offset + 1)} to {count(offset + rows.length)}
+                  {"rows_total" in preview && preview.rows_total !== undefined && ` of ${count(preview.rows_total)}`}
+                </span>
+                <button type="button" className="button small" disabled={rows.length < PREVIEW_ROWS || ("rows_total" in preview && offset + rows.length >= (preview.rows_total ?? 0))} onClick={() => setOffset(offset + PREVIEW_ROWS)}>
+                  After
+                </button>
+              </div>
             </>
           );
         }}

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { deploymentQuery, type Deployment } from "~/api/deployments.ts";
 import { AliasTag, Badge } from "~/components/badge.tsx";
+import { AroundCard } from "~/components/around.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { To } from "~/components/link.tsx";
 import { Prose } from "~/components/prose.tsx";
@@ -71,6 +72,7 @@ function Body({ deployment }: { deployment: Deployment }) {
           <Card title="Signature" flush>
             <SignatureTable signature={deployment.signature} />
           </Card>
+          <AroundCard object={`deployment:${deployment.name}`} />
         </div>
         <div className="c4 stack">
           <Card title="About">

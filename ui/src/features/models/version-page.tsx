@@ -142,7 +142,7 @@ function Body({ version }: { version: Version }) {
           </Card>
         </div>
       </div>
-      <Card title="Lineage" flush>
+      <Card title="Lineage" flush tools={<To to={`/lineage?object=version:${encodeURIComponent(version.model)}@${version.number}`}>Both ways</To>}>
         <LineageStrip object={`version:${version.model}@${version.number}`} />
       </Card>
     </>

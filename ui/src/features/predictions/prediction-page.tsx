@@ -96,7 +96,7 @@ function Body({ prediction }: { prediction: Prediction }) {
           <ReplayCard id={prediction.id} />
         </div>
       </div>
-      <Card title="Lineage" hint="from this answer back to the rows that its model learnt from" flush>
+      <Card title="Lineage" hint="from this answer back to the rows that its model learnt from" flush tools={<To to={`/lineage?object=prediction:${prediction.id}`}>Explore</To>}>
         {prediction.lineage && prediction.lineage.nodes.length > 0 ? <LineageGraph lineage={prediction.lineage} self={`prediction:${prediction.id}`} /> : <LineageStrip object={`prediction:${prediction.id}`} />}
       </Card>
     </>

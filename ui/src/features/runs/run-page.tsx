@@ -5,6 +5,7 @@ import { lazy, useEffect, useMemo, useState } from "react";
 import { followRun } from "~/api/live-run.ts";
 import { objectLink } from "~/api/objects.ts";
 import { metricQuery, runQuery, type MetricHistory, type Run } from "~/api/runs.ts";
+import { AroundCard } from "~/components/around.tsx";
 import { Badge } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
 import { ChartCard } from "~/components/charts/chart-card.tsx";
@@ -15,6 +16,7 @@ import { Empty, Loaded } from "~/components/states.tsx";
 import { When } from "~/components/when.tsx";
 import { bytes, cell, count, duration, figure, metricOrder, toDate } from "~/lib/view-text.ts";
 import { usePart, useView } from "~/lib/view.ts";
+import { Captured, CapturedFacts } from "./captured.tsx";
 
 const LineChart = lazy(() => import("~/components/charts/line-chart.tsx"));
 
@@ -106,7 +108,9 @@ function Body({ run }: { run: Run }) {
             )}
           </Card>
           {chosen && <History run={run.id} metric={chosen} />}
+          <Captured run={run} />
           <Files run={run} />
+          <AroundCard object={`run:${run.id}`} />
         </div>
         <div className="c5 stack">
           <Card title="Params" hint={count(Object.keys(run.params ?? {}).length)}>
@@ -129,6 +133,7 @@ function Body({ run }: { run: Run }) {
               </ul>
             </Card>
           )}
+          <CapturedFacts run={run} />
         </div>
       </div>
     </>
