@@ -111,6 +111,13 @@ def ours(work: Path) -> None:
     both("1 MB put in", "large.bin")
     note("1 MB put in: gingham store grew by MB", (bytes_below(store) - before[0]) / 1e6)
     note("1 MB put in: gingham remote grew by MB", (bytes_below(remote) - before[1]) / 1e6)
+    elsewhere = work / "elsewhere"
+    elsewhere.mkdir()
+    for what in ("small", "large.bin"):
+        pulled = run(GINGHAM, "data", "pull", what, "--from", remote, "--json", cwd=elsewhere)
+        note(f"{'small files' if what == 'small' else 'large file'}: gingham pull, CPU s", pulled["cpu"])
+        most = max(most, pulled["mb"])
+    shutil.rmtree(elsewhere)
     note("gingham: most memory, MB", most)
 
 

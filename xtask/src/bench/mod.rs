@@ -3,8 +3,10 @@
 mod artifacts;
 mod build;
 mod checks;
+mod data_journey;
 mod figures;
 mod http;
+mod lineage;
 mod machine;
 mod monitoring;
 mod peers;
@@ -75,6 +77,18 @@ const BENCHES: &[Bench] = &[
         what: "data and artifacts beside DVC and MLflow's server; 15 GB of disk, half an hour",
         usual: false,
         run: artifacts::artifacts,
+    },
+    Bench {
+        name: "data-journey",
+        what: "5 GB (GINGHAM_JOURNEY_GB) added, changed, pushed to a bucket, pulled, verified; 25 GB of disk",
+        usual: false,
+        run: data_journey::data_journey,
+    },
+    Bench {
+        name: "lineage",
+        what: "three steps around a thing among a million edges",
+        usual: false,
+        run: lineage::lineage,
     },
     Bench {
         name: "serving",

@@ -24,8 +24,8 @@ pub struct Environment {
 impl Environment {
     /// The environment that holds these packages, made when it is not there.
     pub fn with(packages: &[&str]) -> Result<Self> {
-        let name: String =
-            packages.join("+").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let all = if packages.is_empty() { "plain".to_owned() } else { packages.join("+") };
+        let name: String = all.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let folder = repository::cache_folder()?.join("peers").join(name);
         let (made, complete) = (Self { programs: folder.join("bin") }, folder.join("complete"));
         if complete.is_file() {
@@ -36,11 +36,13 @@ impl Environment {
             std::fs::remove_dir_all(&folder)?;
         }
         Program::new("python3").args(["-m", "venv"]).arg(folder.to_string_lossy()).run_or_fail()?;
-        Program::new(made.program("python"))
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(packages.iter().copied())
-            .deadline(INSTALLED_WITHIN)
-            .run_or_fail()?;
+        if !packages.is_empty() {
+            Program::new(made.program("python"))
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(packages.iter().copied())
+                .deadline(INSTALLED_WITHIN)
+                .run_or_fail()?;
+        }
         std::fs::write(complete, "")?;
         Ok(made)
     }
