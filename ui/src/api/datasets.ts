@@ -54,7 +54,7 @@ export type DatasetTag = { tag: string; version: number; set_at: string; set_by:
 export const datasetTagsQuery = (name: string) =>
   queryOptions({ queryKey: ["datasets", name, "tags"], queryFn: async ({ signal }) => items(await get<Page<DatasetTag>>(`/datasets/${encodeURIComponent(name)}/tags`, {}, signal)) });
 
-export type DriftColumn = { name: string; state?: string; words?: string };
+export type DriftColumn = { column: string; state?: string; words?: string };
 export type DriftReport = { words: string; judged: number; drifted: number; columns: DriftColumn[] };
 
 /** What the columns of two versions hold, compared. */

@@ -232,7 +232,7 @@ async fn diff(client: &Client, then: &str, now: Option<&str>, json: bool) -> Res
     output::line(&text_at(&report, "words"));
     let columns = at(&report, "columns");
     for column in columns.as_array().into_iter().flatten() {
-        output::line(&format!("  {:<20} {}", text_at(column, "name"), faint(&text_at(column, "words"))));
+        output::line(&format!("  {:<20} {}", text_at(column, "column"), faint(&text_at(column, "words"))));
     }
     Ok(())
 }

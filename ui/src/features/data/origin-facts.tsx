@@ -28,7 +28,7 @@ export function OriginFacts({ version }: { version: DatasetVersion }) {
         ["asked of", text(origin["engine"]) || undefined],
         [
           "read",
-          inputs.length > 0 && (
+          inputs.length === 0 ? undefined : (
             <span key="inputs">
               {inputs.map((input) => (
                 <To key={text(input["dataset"])} to={`/data/${encodeURIComponent(text(input["dataset"]))}?version=${text(input["number"])}`}>
@@ -40,7 +40,7 @@ export function OriginFacts({ version }: { version: DatasetVersion }) {
         ],
         [
           "outside",
-          external.length > 0 && (
+          external.length === 0 ? undefined : (
             <span key="external" className="wrap-anywhere">
               {external.map((thing) => (
                 <To key={text(thing["name"])} to={`/lineage?object=${encodeURIComponent(`dataset:${text(thing["namespace"])}/${text(thing["name"])}`)}`}>
@@ -51,7 +51,7 @@ export function OriginFacts({ version }: { version: DatasetVersion }) {
           ),
         ],
         ["its state", origin["state"] && <code key="state" className="wrap-anywhere">{text(origin["state"])}</code>],
-        ["files", files.length > 0 && <FileList key="files" files={files} total={Number(origin["files_total"] ?? files.length)} />],
+        ["files", files.length === 0 ? undefined : <FileList key="files" files={files} total={Number(origin["files_total"] ?? files.length)} />],
         ...Object.entries(origin).filter(([key]) => !TOLD.has(key)).map(([key, value]) => [words(key), cell(value)] as const),
         ["by", actorName(version.actor)],
         ["when", <When key="when" at={version.created_at} exact />],

@@ -25,8 +25,7 @@ export function VersionChange({ name, then, now }: { name: string; then: Dataset
             </div>
             <ul className="list">
               {report.columns.map((column) => (
-                <li key={column.name} className="list-row" style={{ padding: "7px 14px" }}>
-                  <code>{column.name}</code>
+                <li key={column.column} className="list-row" style={{ padding: "7px 14px" }}>
                   <span className="grow small muted">{column.words && <Prose text={column.words} plain />}</span>
                   {column.state && <Badge state={column.state} />}
                 </li>

@@ -33,21 +33,21 @@ export function LineagePage() {
       actions={<CopyAs snippets={{ CLI: `gingham lineage ${object || "dataset:NAME@VERSION"} ${flags} --depth ${depth}`, curl: `curl "${origin()}/api/v1/lineage/graph?object=${encodeURIComponent(object)}&depth=${depth}"` }} />}
     >
       <form
-        className="row wrap"
+        className="row"
         onSubmit={(event) => {
           event.preventDefault();
           go(typed.trim());
         }}
       >
         <input className="input grow" aria-label="Thing" placeholder="dataset:roads, version:traffic@champion, deployment:traffic, the id of a run or prediction" value={typed} onChange={(event) => setTyped(event.target.value)} />
-        <select className="input" aria-label="Direction" value={direction} onChange={(event) => setView({ way: event.target.value })}>
+        <select className="input" style={{ width: "auto" }} aria-label="Direction" value={direction} onChange={(event) => setView({ way: event.target.value })}>
           {WAYS.map(([way, label]) => (
             <option key={way} value={way}>
               {label}
             </option>
           ))}
         </select>
-        <select className="input" aria-label="Steps" value={depth} onChange={(event) => setView({ depth: event.target.value })}>
+        <select className="input" style={{ width: "auto" }} aria-label="Steps" value={depth} onChange={(event) => setView({ depth: event.target.value })}>
           {DEPTHS.map((steps) => (
             <option key={steps} value={steps}>
               {steps === 1 ? "1 step" : `${steps} steps`}
