@@ -1,6 +1,7 @@
 // Answers `/api/v1` from the invented history: the mock server and the unit tests both ask it.
 import { datasetVersions, events, history, lineage, pipelineRuns, predictions, preview, runs, verdicts } from "./records.mjs";
 import { overrides, review, reviews, sheet } from "./reviews.mjs";
+import { EXPLORE } from "./explore.mjs";
 import { alerts, before, CLOUDS, hex, iso, monitorWindows, promotions, signature, spec, versions } from "./world.mjs";
 
 const windows = monitorWindows();
@@ -127,6 +128,7 @@ const ROUTES = [
   ["GET", /^\/overrides$/, () => ({ items: overrides() })],
   ["GET", /^\/models\/([^/]+)\/versions\/([^/]+)\/card$/, ([model, number]) => sheet(`${model}, version ${number}`)],
   ["GET", /^\/datasets\/([^/]+)\/datasheet$/, ([dataset]) => sheet(dataset)],
+  ...EXPLORE,
   ["GET", /^\/info$/, () => ({ name: "gingham", version: "0.1.0", started_at: before(46), data_folder: "./gingham-data", principal: { name: "local", kind: "user" }, engines: ["gingham"] })],
   ["GET", /^\/status$/, status],
   ["GET", /^\/models$/, (_, query) => page([traffic, deliveries], query)],

@@ -9,13 +9,15 @@ use std::time::Duration;
 use base::Timestamp;
 use tables::{Column, ColumnType, DeltaTable, Schema};
 use tokio::sync::{Notify, oneshot};
+use uuid::Uuid;
 
 use crate::codec::{self, Record};
 use crate::layout::{self, Row};
+use crate::mask::Masks;
 use crate::stream::Stream;
 use crate::wal::Wal;
 use crate::writer::{Call, Counters, Writer};
-use crate::{Error, Faults, Label, Prediction, Result};
+use crate::{Error, FaultPoint, Faults, Label, Prediction, Result};
 
 /// How an archive works.
 #[derive(Debug, Clone)]
@@ -69,8 +71,9 @@ pub(crate) struct Inner {
     pub(crate) writer: Writer,
     /// Commits, new columns and joining of files happen one after the other.
     pub(crate) changing: tokio::sync::Mutex<()>,
-    /// Rows that must be kept once are looked up and appended one call after the other.
-    pub(crate) once: tokio::sync::Mutex<()>,
+    /// Rows that must be kept once and may be here already are looked up and appended one call after the other.
+    pub(crate) once: tokio::sync::RwLock<()>,
+    pub(crate) masks: Masks,
 }
 
 /// The two tables of one model.
@@ -79,6 +82,38 @@ pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) predictions: Stream<Prediction>,
     pub(crate) labels: Stream<Label>,
+    /// The greatest id of a prediction, once it was looked up.
+    greatest: std::sync::Mutex<Option<Uuid>>,
+}
+
+impl Model {
+    /// Takes the ids from `first` to `last` if they are greater than all before; no one else gets them then.
+    pub(crate) fn claim(&self, first: Uuid, last: Uuid) -> bool {
+        let mut greatest = self.greatest.lock().unwrap_or_else(PoisonError::into_inner);
+        let newer = greatest.is_some_and(|greatest| first > greatest);
+        if newer {
+            *greatest = Some(last);
+        }
+        newer
+    }
+
+    pub(crate) fn knows_greatest(&self) -> bool {
+        self.greatest.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Ids up to this one are there, or may be.
+    pub(crate) fn claim_to(&self, last: Uuid) {
+        let mut greatest = self.greatest.lock().unwrap_or_else(PoisonError::into_inner);
+        *greatest = (*greatest).max(Some(last));
+    }
+
+    /// Ids that were not looked up count too, once the greatest is known.
+    fn note(&self, id: Uuid) {
+        let mut greatest = self.greatest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(greatest) = greatest.as_mut() {
+            *greatest = id.max(*greatest);
+        }
+    }
 }
 
 /// What the archive has done and what waits.
@@ -115,6 +150,7 @@ impl Archive {
             models.insert(name, Arc::new(model));
         }
 
+        let masks = Masks::open(&options.folder)?;
         let counters = Arc::new(Counters::default());
         let newest =
             committed.values().map(|(predictions, labels)| *predictions.max(labels)).max().unwrap_or(0);
@@ -159,7 +195,8 @@ impl Archive {
             counters,
             writer,
             changing: tokio::sync::Mutex::new(()),
-            once: tokio::sync::Mutex::new(()),
+            once: tokio::sync::RwLock::new(()),
+            masks,
         });
         tokio::spawn(commit_now_and_then(Arc::downgrade(&inner), every, enough));
         Ok(Self { inner })
@@ -204,7 +241,8 @@ impl Archive {
     /// # Errors
     /// [`Error::Busy`] if too many rows wait to be committed: nothing was taken, try again later.
     /// [`Error::Storage`] if the disk refused: nothing was acknowledged.
-    pub async fn append(&self, rows: Vec<Prediction>) -> Result<()> {
+    pub async fn append(&self, mut rows: Vec<Prediction>) -> Result<()> {
+        self.inner.masks.mask_predictions(&mut rows);
         let mut bytes = Vec::new();
         let by_model = self.inner.sort(
             rows,
@@ -214,12 +252,16 @@ impl Archive {
                 codec::put_prediction(&mut bytes, row);
             },
         )?;
+        for (model, rows) in &by_model {
+            rows.iter().map(|row| row.id).max().into_iter().for_each(|id| model.note(id));
+        }
         let rows = by_model.iter().map(|(_, rows)| rows.len()).sum();
         self.inner.write(bytes, by_model, Vec::new(), rows).await
     }
 
     /// Archives labels, under the same promise as [`Archive::append`]. A label may come before its prediction.
-    pub async fn append_labels(&self, rows: Vec<Label>) -> Result<()> {
+    pub async fn append_labels(&self, mut rows: Vec<Label>) -> Result<()> {
+        self.inner.masks.mask_labels(&mut rows);
         let mut bytes = Vec::new();
         let by_model = self.inner.sort(
             rows,
@@ -277,6 +319,15 @@ impl Inner {
         models.get(name).cloned().ok_or_else(|| Error::UnknownModel {
             model: name.to_owned(),
             models: models.keys().cloned().collect(),
+        })
+    }
+
+    /// Lets a test strike here.
+    pub(crate) fn fault(&self, point: FaultPoint) -> Result<()> {
+        self.options.faults.at(point).map_err(|error| Error::Storage {
+            doing: "erase from",
+            location: self.options.folder.display().to_string(),
+            problem: error.to_string(),
         })
     }
 
@@ -451,7 +502,8 @@ async fn open_model(folder: &Path, name: &str) -> Result<(Model, (i64, i64))> {
         Stream::open(create(&folder.join("predictions"), &nothing).await?, "event_time").await?;
     let (labels, last_label) =
         Stream::open(create(&folder.join("labels"), &nothing).await?, "label_time").await?;
-    Ok((Model { name: name.to_owned(), predictions, labels }, (last_prediction, last_label)))
+    let greatest = std::sync::Mutex::new(None);
+    Ok((Model { name: name.to_owned(), predictions, labels, greatest }, (last_prediction, last_label)))
 }
 
 /// Takes the rows of a frame that are in no table yet back into memory; returns how many there are.

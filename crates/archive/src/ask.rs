@@ -125,12 +125,12 @@ fn known(rows: Table, known_by: Option<Timestamp>) -> Result<Table> {
 }
 
 /// The labels that may belong to some predictions.
-struct Labels {
+pub(crate) struct Labels {
     rows: Table,
 }
 
 impl Labels {
-    async fn of(model: &Model, predictions: &Table, window: &Range) -> Result<Self> {
+    pub(crate) async fn of(model: &Model, predictions: &Table, window: &Range) -> Result<Self> {
         let ids = predictions.texts("prediction_id")?;
         let first = ids.iter().flatten().min().cloned().unwrap_or_default();
         let last = ids.iter().flatten().max().cloned().unwrap_or_default();
@@ -191,7 +191,7 @@ impl Labels {
         Ok((0..predictions.row_count()).map(of).collect())
     }
 
-    fn join(&self, predictions: &Table) -> Result<Table> {
+    pub(crate) fn join(&self, predictions: &Table) -> Result<Table> {
         let rows = self.newest(predictions)?;
         let labels = match self.rows.column("value")? {
             Values::Int(values) => Values::Int(pick(&values, &rows)),

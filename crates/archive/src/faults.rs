@@ -15,6 +15,12 @@ pub enum FaultPoint {
     BeforeCommit,
     /// Rows were committed to a Delta table, and the log does not know it yet.
     AfterCommit,
+    /// An erasure has left the log, and is about to take predictions out of the table.
+    ErasingPredictions,
+    /// An erasure has taken predictions out of the table, and their labels are there still.
+    ErasingLabels,
+    /// An erasure has taken all rows out, and older files hold them still.
+    ErasingFiles,
 }
 
 /// What happens at fault points: nothing, unless a test says otherwise.

@@ -9,7 +9,7 @@ use base::Timestamp;
 use tables::{ColumnType, Range, Selector, Table};
 
 use crate::archive::Archive;
-use crate::{Error, Result};
+use crate::{Error, FaultPoint, Result};
 
 /// What an erasure took out of the archive of one model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,20 +58,25 @@ impl Archive {
         let mut erased = Vec::new();
         for name in models {
             let model = inner.model(name)?;
-            let ids: HashSet<String> =
-                self.ids_that_mention(&model.predictions.delta, entity).await?.into_iter().collect();
-            let word = entity.to_owned();
-            let about: Selector = Arc::new(move |rows| mentions(rows, &word));
+            let words = inner.masks.forms(name, entity);
+            let mut ids: HashSet<String> = HashSet::new();
+            for word in &words {
+                ids.extend(self.ids_that_mention(&model.predictions.delta, word).await?);
+            }
+            inner.fault(FaultPoint::ErasingPredictions)?;
+            let needles = words.clone();
+            let about: Selector = Arc::new(move |rows| mentions(rows, &needles));
             let predictions = model.predictions.remove(None, about).await?;
-            let word = entity.to_owned();
             let of_them: Selector = Arc::new(move |rows| {
-                let mut goes = mentions(rows, &word)?;
+                let mut goes = mentions(rows, &words)?;
                 for (goes, id) in goes.iter_mut().zip(rows.texts("prediction_id")?) {
                     *goes |= id.is_some_and(|id| ids.contains(&id));
                 }
                 Ok(goes)
             });
+            inner.fault(FaultPoint::ErasingLabels)?;
             let labels = model.labels.remove(None, of_them).await?;
+            inner.fault(FaultPoint::ErasingFiles)?;
             let files = model.predictions.forget().await? + model.labels.forget().await?;
             erased.push(Erased { model: name.clone(), predictions, labels, files });
         }
@@ -143,11 +148,11 @@ fn words_of(schema: &tables::Schema) -> impl Iterator<Item = &str> {
         .map(|column| column.name.as_str())
 }
 
-fn mentions(rows: &Table, word: &str) -> tables::Result<Vec<bool>> {
+fn mentions(rows: &Table, words: &[String]) -> tables::Result<Vec<bool>> {
     let mut goes = vec![false; rows.row_count()];
     for column in words_of(rows.schema()) {
         for (goes, value) in goes.iter_mut().zip(rows.texts(column)?) {
-            *goes |= value.as_deref() == Some(word);
+            *goes |= value.is_some_and(|value| words.contains(&value));
         }
     }
     Ok(goes)

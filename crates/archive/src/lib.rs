@@ -13,12 +13,14 @@
 )]
 
 mod archive;
+mod arriving;
 mod ask;
 mod codec;
 mod error;
 mod faults;
 mod forget;
 mod layout;
+mod mask;
 mod once;
 mod row;
 mod stream;
@@ -26,6 +28,7 @@ mod wal;
 mod writer;
 
 pub use archive::{Archive, ArchiveOptions, ArchiveStatus};
+pub use arriving::Arriving;
 pub use error::{Error, Result};
 pub use faults::{FaultPoint, Faults};
 pub use forget::{Erased, Expired};

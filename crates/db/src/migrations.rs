@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_66_reviews",
     "20261122_67_overrides",
     "20261122_68_documents",
+    "20261122_73_profiles",
     "20261122_77_version_files",
     "20261122_80_cluster_revisions",
 ];

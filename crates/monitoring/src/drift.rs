@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use base::Timestamp;
 use stats::{Edges, Levels, Sample, Shares, adjusted_p_values, prediction_bound};
 
+use crate::current::{Current, CurrentColumn};
 use crate::report::{BinShare, ColumnDrift, State, Unseen, WindowReport};
-use crate::rows::{Column, Reference, Rows};
+use crate::rows::{Column, Reference};
 use crate::spec::{DriftReference, DriftRule};
 use crate::window::Window;
 use crate::words;
@@ -33,7 +34,7 @@ pub(crate) struct Comparison<'a> {
     pub(crate) rule: &'a DriftRule,
     pub(crate) min_rows: u64,
     pub(crate) window: Window,
-    pub(crate) rows: &'a Rows,
+    pub(crate) current: &'a Current,
     pub(crate) reference: Option<&'a Reference>,
     /// Reports of earlier windows of this version, oldest first.
     pub(crate) earlier: &'a [&'a WindowReport],
@@ -43,8 +44,8 @@ pub(crate) struct Comparison<'a> {
 pub(crate) fn judge(comparison: &Comparison<'_>) -> Vec<ColumnDrift> {
     let chosen = comparison.reference.map(|reference| ChosenRows::of(comparison, reference));
     let mut columns: Vec<ColumnDrift> = comparison
-        .rows
-        .columns()
+        .current
+        .columns
         .iter()
         .map(|(name, column)| {
             let seen = comparison.reference.and_then(|reference| reference.rows().column(name));
@@ -52,8 +53,8 @@ pub(crate) fn judge(comparison: &Comparison<'_>) -> Vec<ColumnDrift> {
         })
         .collect();
     if let Some(predictions) = comparison.reference.and_then(Reference::predictions) {
-        let current = Column::Numbers(comparison.rows.predictions().to_vec());
-        columns.push(comparison.compare("prediction", &current, Some(predictions).zip(chosen.as_ref())));
+        let current = &comparison.current.predictions;
+        columns.push(comparison.compare("prediction", current, Some(predictions).zip(chosen.as_ref())));
     }
     let p_values: Vec<Option<f64>> = columns.iter().map(|column| column.p_value).collect();
     for (column, adjusted) in columns.iter_mut().zip(adjusted_p_values(&p_values)) {
@@ -114,28 +115,30 @@ impl Comparison<'_> {
     fn compare(
         &self,
         name: &str,
-        current: &Column,
+        current: &CurrentColumn,
         reference: Option<(&Column, &ChosenRows)>,
     ) -> ColumnDrift {
         let mut drift = self.blank(name, current);
         let Some((seen, chosen)) = reference else { return drift };
         drift.reference = chosen.which;
         match (current, seen) {
-            (Column::Numbers(now), Column::Numbers(seen)) => self.numbers(&mut drift, now, seen, chosen),
-            (Column::Texts(now), Column::Texts(seen)) => self.texts(&mut drift, now, seen, chosen),
+            (CurrentColumn::Numbers { sample, rows, .. }, Column::Numbers(seen)) => {
+                self.numbers(&mut drift, (sample, *rows), seen, chosen);
+            }
+            (CurrentColumn::Texts { levels, rows, .. }, Column::Texts(seen)) => {
+                self.texts(&mut drift, (levels, *rows), seen, chosen);
+            }
             _ => {}
         }
         drift
     }
 
-    fn blank(&self, name: &str, current: &Column) -> ColumnDrift {
-        let (statistic, missing) = match current {
-            Column::Numbers(values) => ("psi", values.iter().filter(|value| value.is_none()).count()),
-            Column::Texts(values) => {
-                ("jensen_shannon", values.iter().filter(|value| value.is_none()).count())
-            }
+    fn blank(&self, name: &str, current: &CurrentColumn) -> ColumnDrift {
+        let statistic = match current {
+            CurrentColumn::Numbers { .. } => "psi",
+            CurrentColumn::Texts { .. } => "jensen_shannon",
         };
-        let rows = current.len();
+        let (rows, missing) = (self.current.rows, current.missing());
         ColumnDrift {
             column: name.to_owned(),
             state: State::NoReference,
@@ -170,7 +173,7 @@ impl Comparison<'_> {
     fn numbers(
         &self,
         drift: &mut ColumnDrift,
-        now: &[Option<f64>],
+        (current, rows): (&Sample, u64),
         seen: &[Option<f64>],
         chosen: &ChosenRows,
     ) {
@@ -182,7 +185,7 @@ impl Comparison<'_> {
         };
         let picked = pick(&chosen.rows);
         drift.note_reference(chosen.rows.len(), picked.len());
-        let (reference, current) = (Sample::new(picked), Sample::of_present(now));
+        let reference = Sample::new(picked);
         let constant = |sample: &Sample| sample.min() == sample.max();
         drift.median = current.quantile(0.5);
         drift.reference_median = reference.quantile(0.5);
@@ -194,11 +197,11 @@ impl Comparison<'_> {
             drift.share_of_constant = same as f64 / current.len().max(1) as f64;
         }
         let blocks: Vec<Sample> = chosen.blocks.iter().map(|rows| Sample::new(pick(rows))).collect();
-        drift.stuck = current.len() as u64 >= self.min_rows
-            && constant(&current)
+        drift.stuck = rows >= self.min_rows
+            && constant(current)
             && !constant(&reference)
             && !blocks.iter().any(constant);
-        if (current.len() as u64) < self.min_rows {
+        if rows < self.min_rows {
             return;
         }
         let Some(edges) = Edges::from_reference(&reference) else { return };
@@ -210,36 +213,35 @@ impl Comparison<'_> {
             drift.value = Some(shares.population_stability());
         }
         drift.bins = bars(&bin_labels(&edges.coarse_cuts()), &whole, &window);
-        let test = reference.kolmogorov_smirnov(&current);
+        let test = reference.kolmogorov_smirnov_of(current, rows);
         drift.ks = test.map(|test| test.statistic);
         drift.p_value = test.map(|test| test.p_value);
-        drift.wasserstein_over_iqr = reference.wasserstein_over_iqr(&current);
+        drift.wasserstein_over_iqr = reference.wasserstein_over_iqr(current);
     }
 
     fn texts(
         &self,
         drift: &mut ColumnDrift,
-        now: &[Option<String>],
+        (current, rows): (&Levels, u64),
         seen: &[Option<String>],
         chosen: &ChosenRows,
     ) {
         let pick = |rows: &[usize]| -> Levels {
             rows.iter().filter_map(|row| seen.get(*row).and_then(Option::as_deref)).collect()
         };
-        let (reference, current) = (pick(&chosen.rows), now.iter().flatten().map(String::as_str).collect());
+        let reference = pick(&chosen.rows);
         let present = chosen.rows.iter().filter(|row| matches!(seen.get(**row), Some(Some(_)))).count();
         drift.note_reference(chosen.rows.len(), present);
         let ever = self.reference.and_then(|reference| reference.words(&drift.column));
         if let Some(ever) = ever.filter(|ever| ever.is_exact()) {
             let is_new = |value: &str| ever.count(value) == 0;
-            drift.unseen = Levels::top(&current, usize::MAX)
+            drift.unseen = Levels::top(current, usize::MAX)
                 .into_iter()
                 .filter(|top| is_new(&top.value))
                 .take(10)
                 .map(|top| Unseen { value: top.value, rows: top.count })
                 .collect();
         }
-        let rows = now.iter().flatten().count() as u64;
         let blocks: Vec<Levels> = chosen.blocks.iter().map(|rows| pick(rows)).collect();
         drift.stuck = rows >= self.min_rows
             && current.len() == 1
@@ -249,7 +251,7 @@ impl Comparison<'_> {
             return;
         }
         let paired = blocks.iter().map(|block| reference.paired(block).1);
-        let (whole, window) = reference.paired(&current);
+        let (whole, window) = reference.paired(current);
         let levels: Vec<u64> = reference.iter().map(|(_, count)| count).collect();
         drift.own_variation = own_variation(&levels, paired, Shares::jensen_shannon);
         if let Some(shares) = Shares::of_counts(&whole, &window) {
@@ -259,7 +261,7 @@ impl Comparison<'_> {
                 drift.cramers_v = Some(shares.cramers_v());
             }
         }
-        drift.bins = text_bars(&reference, &current);
+        drift.bins = text_bars(&reference, current);
     }
 
     /// Decides about a column once the p-values of all columns are known.
@@ -269,7 +271,7 @@ impl Comparison<'_> {
             return;
         }
         drift.threshold = drift.own_variation.map_or(self.rule.threshold, |own| own.max(self.rule.threshold));
-        let rows = self.rows.len() as u64;
+        let rows = self.current.rows;
         let faults = drift.faults(rows);
         let faulty = !faults.is_empty() && rows >= self.min_rows;
         let certain = drift.adjusted_p_value.is_some_and(|p| p <= FALSE_DISCOVERY);

@@ -56,6 +56,18 @@ pub enum Error {
         /// The cursor.
         cursor: String,
     },
+    /// What was kept of predictions cannot be read or added up.
+    #[error("a stored profile cannot be used: {problem}")]
+    Profile {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Others have summed up the same predictions in the meantime.
+    #[error("the profiles of model `{model}` were changed at the same time")]
+    ProfilesMoved {
+        /// The model.
+        model: String,
+    },
     /// The database failed.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -64,14 +76,20 @@ pub enum Error {
     Json(#[from] serde_json::Error),
 }
 
+impl From<stats::Error> for Error {
+    fn from(error: stats::Error) -> Self {
+        Self::Profile { problem: error.to_string() }
+    }
+}
+
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Spec { .. } | Self::BadCursor { .. } => Kind::Invalid,
             Self::WindowNotFound { .. } | Self::AlertNotFound { .. } => Kind::NotFound,
-            Self::WrongState { .. } => Kind::Conflict,
+            Self::WrongState { .. } | Self::ProfilesMoved { .. } => Kind::Conflict,
             Self::Db(error) => error.kind(),
-            Self::RaggedRows { .. } | Self::Json(_) => Kind::Internal,
+            Self::RaggedRows { .. } | Self::Json(_) | Self::Profile { .. } => Kind::Internal,
         }
     }
 
@@ -83,7 +101,8 @@ impl Failure for Error {
             Self::WrongState { .. } => "alert_state_conflict",
             Self::BadCursor { .. } => "invalid_cursor",
             Self::Db(error) => error.code(),
-            Self::RaggedRows { .. } | Self::Json(_) => "internal",
+            Self::ProfilesMoved { .. } => "database_conflict",
+            Self::RaggedRows { .. } | Self::Json(_) | Self::Profile { .. } => "internal",
         }
     }
 

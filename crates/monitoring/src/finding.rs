@@ -113,11 +113,11 @@ pub fn findings(spec: &MonitorSpec, report: &WindowReport, earlier: &[WindowRepo
 /// there.
 #[must_use]
 pub fn observations(spec: &MonitorSpec, report: &WindowReport, earlier: &[WindowReport]) -> Vec<Observation> {
-    let earlier: Vec<&WindowReport> = earlier
-        .iter()
-        .filter(|past| past.version == report.version && past.window.from < report.window.from)
-        .collect();
-    let teller = Teller { spec, report, earlier };
+    let past = || earlier.iter().filter(|past| past.window.from < report.window.from);
+    let before =
+        past().rev().map(|past| past.version).find(|version| *version != report.version && *version > 0);
+    let earlier: Vec<&WindowReport> = past().filter(|past| past.version == report.version).collect();
+    let teller = Teller { spec, report, earlier, before };
     let mut observed = Vec::new();
     if let Some(performance) = &report.performance {
         observed.push(teller.performance(performance));
@@ -134,6 +134,8 @@ struct Teller<'a> {
     spec: &'a MonitorSpec,
     report: &'a WindowReport,
     earlier: Vec<&'a WindowReport>,
+    /// The version that served before this one.
+    before: Option<i64>,
 }
 
 impl Teller<'_> {
@@ -187,10 +189,16 @@ impl Teller<'_> {
             cause: cause::of_performance(self.report, &self.earlier, performance),
             impact: cause::impact_of_performance(self.report, performance),
             suggested_action: retrain,
-            more_actions: vec![
-                act::worst_predictions(self.model(), self.report.window),
-                act::open_report(self.model(), self.report.window),
-            ],
+            more_actions: self
+                .before
+                .map(|version| act::roll_back(self.model(), version))
+                .into_iter()
+                .chain([
+                    act::worst_predictions(self.model(), self.report.window),
+                    act::open_report(self.model(), self.report.window),
+                    act::widen(self.model(), self.spec),
+                ])
+                .collect(),
             automatic,
             details: json!({ "performance": performance, "metrics": self.report.metrics, "volume": self.report.volume }),
         }
@@ -234,7 +242,7 @@ impl Teller<'_> {
             cause: cause::of_drift(self.report, &breached),
             impact: cause::impact_of_drift(self.report),
             suggested_action: act::for_drift(self.model(), self.report.window, &breached),
-            more_actions: vec![act::retrain(self.model())],
+            more_actions: vec![act::retrain(self.model()), act::widen(self.model(), self.spec)],
             automatic: None,
             details: json!({ "columns": breached }),
         }

@@ -15,22 +15,27 @@
 )]
 
 mod alert;
+mod current;
 mod drift;
 mod error;
 mod evaluate;
 mod finding;
 mod foresight;
 mod gap;
+mod groups;
 mod judgement;
+mod multivariate;
 mod page;
 mod performance;
 mod range;
 mod report;
 mod rows;
+mod segment_drift;
 mod segments;
 mod simulate;
 mod spec;
 pub mod store;
+mod stretch;
 mod window;
 mod words;
 
@@ -40,17 +45,22 @@ pub use evaluate::{WindowInput, evaluate_window};
 pub use finding::{Act, AlertKind, ApiCall, Finding, Observation, findings, observations};
 pub use foresight::{ForeseenWindow, Foresight, foresee};
 pub use gap::{Gap, find_gaps};
+pub use groups::{GroupFigures, GroupReport};
 pub use judgement::{ColumnTest, ComparedColumn, DriftLimits, DriftReport, JudgedColumn, judge_columns};
+pub use multivariate::Multivariate;
 pub use page::MonitoringReport;
+pub use range::out_of_range;
 pub use report::{
-    BinShare, ColumnDrift, DayError, Performance, RangeBreach, State, Unseen, Volume, WindowReport,
-    WindowSummary, Worst,
+    BinShare, BusinessValue, ColumnDrift, DayError, Performance, RangeBreach, SegmentDrift, State, Unseen,
+    Volume, WindowReport, WindowSummary, Worst,
 };
 pub use rows::{Column, Reference, Rows};
+pub use segment_drift::judge_segments;
 pub use segments::{WeakSegment, weak_segments};
 pub use simulate::{SimulatedRule, Simulation, simulate};
 pub use spec::{
-    Action, DriftReference, DriftRule, GapRule, MonitorSpec, PerformanceReference, PerformanceRule, Persist,
-    Severity, ValueRangeRule,
+    Action, BusinessFigure, DriftReference, DriftRule, FairnessRule, GapRule, MonitorSpec,
+    PerformanceReference, PerformanceRule, Persist, Severity, ValueRangeRule,
 };
+pub use stretch::{Examples, Grain, HOURS_KEPT, Lot, Shape, StretchKey, StretchProfile, cover};
 pub use window::{Window, due_windows};

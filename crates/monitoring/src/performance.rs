@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use base::Timestamp;
-use stats::{RegressionMetrics, regression_metrics};
+use stats::{
+    ClassificationMetrics, RegressionMetrics, class_metrics, probability_metrics, regression_metrics,
+};
 
 use crate::report::{DayError, Performance, State, WindowReport};
 use crate::rows::{Reference, Rows};
@@ -18,11 +20,30 @@ pub(crate) struct Pairs {
     times: Vec<Timestamp>,
     truth: Vec<f64>,
     predicted: Vec<f64>,
+    binary: bool,
+    words: Option<(Vec<String>, Vec<String>)>,
 }
 
 impl Pairs {
     pub(crate) fn of(rows: &Rows) -> Self {
-        let mut pairs = Self { times: Vec::new(), truth: Vec::new(), predicted: Vec::new() };
+        let binary = rows.is_binary();
+        let mut pairs =
+            Self { times: Vec::new(), truth: Vec::new(), predicted: Vec::new(), binary, words: None };
+        if let Some((answers, truths)) = rows.words() {
+            let mut words = (Vec::new(), Vec::new());
+            for (time, (answer, truth)) in rows.times().iter().zip(answers.iter().zip(truths)) {
+                if let (Some(answer), Some(truth)) = (answer, truth) {
+                    pairs.times.push(*time);
+                    pairs.truth.push(0.0);
+                    // What is worst on a day is told by how many were wrong.
+                    pairs.predicted.push(f64::from(u8::from(answer != truth)));
+                    words.0.push(answer.clone());
+                    words.1.push(truth.clone());
+                }
+            }
+            pairs.words = Some(words);
+            return pairs;
+        }
         for (time, (label, prediction)) in
             rows.times().iter().zip(rows.labels().iter().zip(rows.predictions()))
         {
@@ -36,7 +57,35 @@ impl Pairs {
     }
 
     pub(crate) fn metrics(&self) -> Option<RegressionMetrics> {
-        regression_metrics(&self.truth, &self.predicted)
+        if self.words.is_some() { None } else { regression_metrics(&self.truth, &self.predicted) }
+    }
+
+    /// Metrics of a classifier: of words, or of two classes. Answers that are 0 or 1 and nothing between name a class.
+    pub(crate) fn classification(&self) -> Option<ClassificationMetrics> {
+        if let Some((answers, truths)) = &self.words {
+            return class_metrics(answers, truths);
+        }
+        if !self.binary {
+            return None;
+        }
+        if self.predicted.iter().all(|answer| *answer == 0.0 || *answer == 1.0) {
+            let named = |values: &[f64]| -> Vec<&str> {
+                values.iter().map(|value| if *value == 1.0 { "1" } else { "0" }).collect()
+            };
+            return class_metrics(&named(&self.predicted), &named(&self.truth));
+        }
+        let truth: Vec<bool> = self.truth.iter().map(|truth| *truth == 1.0).collect();
+        probability_metrics(&self.predicted, &truth, 0.5)
+    }
+
+    /// The metric that a rule names, and the rows that it was taken over.
+    fn metric(&self, name: &str) -> (Option<f64>, u64) {
+        if ClassificationMetrics::NAMES.contains(&name) {
+            let found = self.classification();
+            return (found.and_then(|found| found.get(name)), found.map_or(0, |found| found.rows));
+        }
+        let found = self.metrics();
+        (found.and_then(|found| found.get(name)), found.map_or(0, |found| found.rows))
     }
 }
 
@@ -45,14 +94,12 @@ pub(crate) fn judge(
     rule: &PerformanceRule,
     min_rows: u64,
     pairs: &Pairs,
-    metrics: Option<&RegressionMetrics>,
     reference: Option<&Reference>,
     earlier: &[&WindowReport],
 ) -> Performance {
-    let value = metrics.and_then(|metrics| metrics.get(&rule.metric));
+    let (value, labelled) = pairs.metric(&rule.metric);
     let reference = reference.and_then(|reference| reference.evaluation(&rule.metric));
     let ratio = value.zip(reference).and_then(|(value, reference)| ratio(&rule.metric, value, reference));
-    let labelled = metrics.map_or(0, |metrics| metrics.rows);
     let enough = labelled >= min_rows;
     let breached = enough && ratio.is_some_and(|ratio| ratio > rule.worse_than);
     let clear = enough && ratio.is_some_and(|ratio| ratio < 1.0 + CLEAR_SHARE * (rule.worse_than - 1.0));
@@ -97,9 +144,14 @@ pub(crate) fn judge(
     performance
 }
 
+/// Whether more of a metric is better.
+pub(crate) fn greater_is_better(metric: &str) -> bool {
+    RegressionMetrics::greater_is_better(metric) || ClassificationMetrics::greater_is_better(metric)
+}
+
 /// How many times worse; of metrics where more is better, how many times farther from perfect.
 fn ratio(metric: &str, value: f64, reference: f64) -> Option<f64> {
-    let (now, then) = if RegressionMetrics::greater_is_better(metric) {
+    let (now, then) = if greater_is_better(metric) {
         (1.0 - value, 1.0 - reference)
     } else {
         (value.abs(), reference.abs())

@@ -4,7 +4,8 @@ use base::Timestamp;
 
 use crate::report::RangeBreach;
 use crate::rows::{Column, Reference, Rows};
-use crate::spec::ValueRangeRule;
+use crate::spec::{MonitorSpec, ValueRangeRule};
+use crate::stretch::StretchProfile;
 use crate::words;
 
 /// The columns of a window with values outside of what the rule accepts.
@@ -16,6 +17,23 @@ pub(crate) fn find_breaches(rule: &ValueRangeRule, rows: &Rows, reference: &Refe
         .filter_map(|(name, column)| {
             let Column::Numbers(values) = column else { return None };
             Accepted::by(rule, reference.range(name)?)?.breach(name, values, rows.times())
+        })
+        .collect()
+}
+
+/// The columns of a profile that have values which the rule does not accept: their rows are worth reading.
+#[must_use]
+pub fn out_of_range(spec: &MonitorSpec, profile: &StretchProfile, reference: &Reference) -> Vec<String> {
+    let Some(rule) = &spec.value_range else { return Vec::new() };
+    profile
+        .columns
+        .iter()
+        .filter_map(|(name, column)| {
+            let numbers = column.numbers()?;
+            let accepted = Accepted::by(rule, reference.range(name)?)?;
+            let ends = [numbers.min, numbers.max];
+            let out = ends.into_iter().flatten().any(|value| accepted.excess(value) > 0.0);
+            (out || numbers.infinite > 0).then(|| name.clone())
         })
         .collect()
 }

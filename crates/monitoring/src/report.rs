@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
-use stats::RegressionMetrics;
+use stats::{ClassificationMetrics, RegressionMetrics};
 
 use crate::gap::Gap;
+use crate::groups::GroupReport;
+use crate::multivariate::Multivariate;
 use crate::spec::DriftReference;
 use crate::window::Window;
 
@@ -71,12 +73,56 @@ pub struct WindowReport {
     pub drift: Vec<ColumnDrift>,
     /// All metrics of the labelled rows; absent while there are none.
     pub metrics: Option<RegressionMetrics>,
+    /// All metrics of the labelled rows of a classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<ClassificationMetrics>,
     /// The metric against the evaluation; absent when no rule asks for it.
     pub performance: Option<Performance>,
+    /// Whether inputs hang together as in the reference; absent when drift is not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multivariate: Option<Multivariate>,
+    /// The columns of each segment that drifted, segments with most rows first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentDrift>,
+    /// Groups that should be treated alike, by column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupReport>,
+    /// Figures of the business.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub business: Vec<BusinessValue>,
     /// Values far outside of what training has seen.
     pub ranges: Vec<RangeBreach>,
     /// Stretches without predictions that touch the window.
     pub gaps: Vec<Gap>,
+}
+
+/// A segment whose inputs differ from those of the same segment in the reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentDrift {
+    /// As `COLUMN=VALUE`.
+    pub segment: String,
+    /// Its predictions in the window.
+    pub rows: u64,
+    /// How it stands.
+    pub state: State,
+    /// The columns that drifted in it.
+    pub columns: Vec<String>,
+    /// What it means.
+    pub words: String,
+}
+
+/// A figure of the business.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BusinessValue {
+    /// Its name.
+    pub name: String,
+    /// Its value in the window.
+    pub value: Option<f64>,
+    /// Whether it is beyond what its rule allows.
+    pub breached: bool,
+    /// Why there is no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// How much there is.
@@ -257,6 +303,18 @@ pub struct WindowSummary {
     pub state: State,
     /// All metrics of the window.
     pub metric: Option<RegressionMetrics>,
+    /// All metrics of the window of a classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<ClassificationMetrics>,
+    /// The greatest difference between groups, by column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, f64>,
+    /// Figures of the business, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub business: BTreeMap<String, f64>,
+    /// Mean distance of rows from how inputs hung together in the reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multivariate: Option<f64>,
     /// The deciding metric in the version's evaluation.
     pub reference_metric: Option<f64>,
     /// How the inputs and predictions stand altogether.
@@ -307,6 +365,18 @@ impl WindowReport {
             maturity: self.volume.maturity,
             state: self.state,
             metric: self.metrics,
+            classification: self.classification,
+            groups: self
+                .groups
+                .iter()
+                .filter_map(|group| Some((group.column.clone(), group.rate_difference?)))
+                .collect(),
+            business: self
+                .business
+                .iter()
+                .filter_map(|figure| Some((figure.name.clone(), figure.value?)))
+                .collect(),
+            multivariate: self.multivariate.as_ref().and_then(|found| found.value),
             reference_metric: self.performance.as_ref().and_then(|performance| performance.reference),
             drift_state: self.drift_state,
             worst,

@@ -77,11 +77,13 @@ pub fn simulate(
         let looks = reports.iter().map(|report| {
             let value = report.metrics.as_ref().filter(|metrics| metrics.rows >= spec.min_rows);
             let value = value.and_then(|metrics| metrics.get(&rule.metric));
+            let classes = report.classification.as_ref().filter(|metrics| metrics.rows >= spec.min_rows);
+            let value = value.or_else(|| classes.and_then(|metrics| metrics.get(&rule.metric)));
             let own = report.performance.as_ref().filter(|own| own.metric == rule.metric);
             let reference = own.and_then(|own| own.reference).or_else(|| {
                 evaluations.get(&report.version).and_then(|metrics| metrics.get(&rule.metric)).copied()
             });
-            let better = stats::RegressionMetrics::greater_is_better(&rule.metric);
+            let better = crate::performance::greater_is_better(&rule.metric);
             let far = |value: f64| if better { 1.0 - value } else { value.abs() };
             let out = value.zip(reference).filter(|(_, reference)| far(*reference) > 0.0).map(
                 |(value, reference)| {

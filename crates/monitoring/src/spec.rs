@@ -2,7 +2,7 @@
 
 use base::{Period, names};
 use serde::{Deserialize, Serialize};
-use stats::RegressionMetrics;
+use stats::{ClassificationMetrics, RegressionMetrics};
 
 use crate::error::Error;
 
@@ -18,6 +18,9 @@ pub struct MonitorSpec {
     /// Fewer rows than this are not judged.
     #[serde(default = "default_min_rows")]
     pub min_rows: u64,
+    /// Columns of words of which each frequent value is watched on its own, at most three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
     /// The notifiers that are told of its alerts, by name; all of them when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Vec<String>>,
@@ -33,6 +36,42 @@ pub struct MonitorSpec {
     /// Predictions worse than they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub performance: Option<PerformanceRule>,
+    /// Groups that should be treated alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<FairnessRule>,
+    /// Figures of the business, each a query over the window's rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub business: Vec<BusinessFigure>,
+}
+
+/// Groups that should be treated alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FairnessRule {
+    /// The columns whose values are groups, at most five.
+    pub columns: Vec<String>,
+    /// Of classifiers: by how much the shares called 1, or found among the true 1s, may differ.
+    #[serde(default = "default_difference")]
+    pub most: f64,
+    /// Groups with fewer rows in a window are left out.
+    #[serde(default = "default_min_rows")]
+    pub min_rows: u64,
+}
+
+/// A figure of the business.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusinessFigure {
+    /// Its name.
+    pub name: String,
+    /// A query over `scored`, the window's predictions with features and labels; its first value counts.
+    pub sql: String,
+    /// Less is worth a look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<f64>,
+    /// More is worth a look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<f64>,
 }
 
 /// When silence is worth an alert.
@@ -174,8 +213,17 @@ fn default_min_rows() -> u64 {
     100
 }
 
+fn default_difference() -> f64 {
+    0.1
+}
+
 fn default_drift_threshold() -> f64 {
     0.25
+}
+
+/// The metrics of numbers, then those of classes.
+pub(crate) fn metric_names() -> impl Iterator<Item = &'static str> {
+    RegressionMetrics::NAMES.iter().copied().chain(ClassificationMetrics::NAMES)
 }
 
 impl MonitorSpec {
@@ -187,6 +235,9 @@ impl MonitorSpec {
         positive(self.window, "window")?;
         if self.min_rows == 0 {
             return Err(wrong("min_rows", "must be at least 1"));
+        }
+        if self.segments.len() > 3 {
+            return Err(wrong("segments", "names more than three columns"));
         }
         if let Some(gap) = &self.gap {
             positive(gap.longer_than, "gap.longer_than")?;
@@ -203,17 +254,28 @@ impl MonitorSpec {
         if let Some(performance) = &self.performance {
             above_one(performance.worse_than, "performance.worse_than")?;
             performance.persist.check("performance.persist")?;
-            if !RegressionMetrics::NAMES.contains(&performance.metric.as_str()) {
-                let near = names::nearest(&performance.metric, RegressionMetrics::NAMES);
+            if !metric_names().any(|name| name == performance.metric) {
+                let near = names::nearest(&performance.metric, metric_names());
                 return Err(Error::Spec {
                     path: "performance.metric",
                     problem: format!("names `{}`, which is not a metric", performance.metric),
                     hint: Some(near.map_or_else(
-                        || format!("the metrics are {}", RegressionMetrics::NAMES.join(", ")),
+                        || format!("the metrics are {}", metric_names().collect::<Vec<_>>().join(", ")),
                         |near| format!("did you mean `{near}`?"),
                     )),
                 });
             }
+        }
+        if let Some(fairness) = &self.fairness {
+            if fairness.columns.is_empty() || fairness.columns.len() > 5 {
+                return Err(wrong("fairness.columns", "names one to five columns"));
+            }
+            if !(fairness.most > 0.0 && fairness.most <= 1.0) {
+                return Err(wrong("fairness.most", "must be greater than 0 and at most 1"));
+            }
+        }
+        if self.business.len() > 20 {
+            return Err(wrong("business", "has more than twenty figures"));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod outbox;
+mod profiles;
 mod record;
 mod silences;
 mod windows;
@@ -13,6 +14,10 @@ pub use alerts::{
 pub use outbox::{
     Attempt, NOTICES_KEPT, NewOutgoing, Outgoing, due_notices, forget_notices, list_notices, note_attempt,
     notices_read_to, put_notice, sent_since, set_notices_read_to,
+};
+pub use profiles::{
+    ProfileChange, ProfileSource, Stored, begin_profiles, find_profiles, profile_source, profile_sources,
+    profiles_within, put_profiles, segments_within, volumes_within,
 };
 pub use record::record_window;
 pub use silences::{Matcher, Silence, alert_labels, find_silence, list_silences, put_silence};

@@ -96,6 +96,12 @@ macro_rules! errors {
                 /// What is wrong with it.
                 reason: String,
             },
+            /// A filter of predictions cannot be understood.
+            #[error("the filter cannot be understood: {reason}")]
+            Filter {
+                /// What is wrong with it.
+                reason: String,
+            },
             /// Nothing of the model's archive may be deleted.
             #[error("the archive of `{model}` is held: {reason}")]
             Held {
@@ -304,6 +310,7 @@ impl Failure for Error {
             | Self::Untestable { .. }
             | Self::ExpectedRows { .. }
             | Self::RowsUnusable { .. }
+            | Self::Filter { .. }
             | Self::UnknownRows { .. }
             | Self::NotifiersFile { .. }
             | Self::NotGuarded { .. }
@@ -324,6 +331,7 @@ impl Failure for Error {
             Self::Server { .. } => "registry_unavailable",
             Self::Scoring { .. } => "scoring_failed",
             Self::RowsUnusable { .. } => "rows_unusable",
+            Self::Filter { .. } => "invalid_filter",
             Self::Held { .. } => "archive_held",
             Self::UnknownObject { .. } => "object_not_found",
             Self::UnknownRows { .. } => "rows_unknown",
@@ -386,6 +394,10 @@ impl Failure for Error {
             Self::NoClusterSettings { .. } => {
                 Some("write `kubernetes:` under `deployment:` and apply it; see docs/kubernetes.md".into())
             }
+            Self::Filter { .. } => Some(
+                "conditions are joined by `and`: `temp > 290 and weather_main = Rain and label is known`"
+                    .into(),
+            ),
             Self::Held { .. } => Some("lift the hold first: `gingham archive hold MODEL --lift`".into()),
             Self::UnknownRows { .. } => Some(
                 "write `dataset:NAME`, `dataset:NAME@VERSION`, `archive:MODEL` or `archive:MODEL@FROM..TO`"

@@ -126,7 +126,7 @@ impl Platform {
         };
         if rule.keep.is_none() {
             let applied = specs::find(&mut self.db.read().await?, model).await?;
-            rule.keep = applied.and_then(|applied| applied.spec.archive).map(|archive| archive.keep);
+            rule.keep = applied.and_then(|applied| applied.spec.archive).and_then(|archive| archive.keep);
         }
         Ok(rule)
     }
@@ -200,6 +200,12 @@ impl Platform {
             }
         }
         let erased = self.archive.erase(entity, &models).await?;
+        // What was summed up of the rows goes with them: the sums are made anew from what is left.
+        for model in &models {
+            if let Ok(applied) = self.applied(model).await {
+                self.sum_up(&applied).await?;
+            }
+        }
         let (datasets, trained_on) = self.learned_from(entity).await?;
         for Erased { model, predictions, labels, files } in &erased {
             // The log of events is for ever: it does not say who was erased.

@@ -70,6 +70,7 @@ pub struct Platform {
     pub(crate) references: Mutex<HashMap<(String, i64), Arc<Reference>>>,
     pub(crate) pushing: Mutex<()>,
     pub(crate) watching: Mutex<()>,
+    pub(crate) profiling: Mutex<()>,
     pub(crate) deploying: Mutex<()>,
     pub(crate) cluster: OnceLock<clusters::Cluster>,
     pub(crate) making_environments: Mutex<()>,
@@ -124,6 +125,7 @@ impl Platform {
             references: Mutex::default(),
             pushing: Mutex::new(()),
             watching: Mutex::new(()),
+            profiling: Mutex::new(()),
             deploying: Mutex::new(()),
             cluster: OnceLock::new(),
             making_environments: Mutex::new(()),
@@ -131,6 +133,9 @@ impl Platform {
             python_models: Mutex::default(),
             following: Mutex::new(()),
         });
+        for applied in specs::all(&mut platform.db.read().await?).await? {
+            platform.mask_as(&applied.spec);
+        }
         platform.restore_deployments().await?;
         platform.follow_endpoints(None).await?;
         Ok(platform)

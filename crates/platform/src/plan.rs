@@ -112,9 +112,18 @@ impl Platform {
                 })
             })
             .await?;
+        self.mask_as(&spec);
         self.follow_alias(&spec).await?;
         self.apply_traffic(&spec, &followed).await?;
         Ok(plan)
+    }
+}
+
+impl Platform {
+    /// Lets the archive mask what the spec says from now on.
+    pub(crate) fn mask_as(&self, spec: &Spec) {
+        let columns = spec.archive.as_ref().map(|archive| archive.mask.clone()).unwrap_or_default();
+        self.archive.set_masked(&spec.model, &columns);
     }
 }
 
@@ -170,6 +179,16 @@ fn parts(spec: &Spec) -> Vec<(String, Value, String)> {
     if let Some(monitor) = &spec.monitor {
         let detail = format!("looks at each {} of live data", monitor.window.in_words());
         parts.push(part(json!(monitor), "monitor", detail));
+    }
+    if let Some(archive) = &spec.archive {
+        let keep =
+            archive.keep.map_or_else(|| "for ever".to_owned(), |keep| format!("for {}", keep.in_words()));
+        let masked = if archive.mask.is_empty() {
+            String::new()
+        } else {
+            format!(", `{}` masked", archive.mask.join("`, `"))
+        };
+        parts.push(part(json!(archive), "archive", format!("predictions are kept {keep}{masked}")));
     }
     let retrain = format!("at most every {}", spec.retrain.cooldown.in_words());
     parts.push(part(json!(spec.retrain), "retraining", retrain));

@@ -9,8 +9,8 @@ use db::Tx;
 use inference::Batch;
 use monitoring::store::{Moved, earlier_reports, last_window, record_window};
 use monitoring::{
-    Alert, Column, MonitorSpec, Reference, Rows, Window, WindowInput, WindowReport, due_windows,
-    evaluate_window,
+    Alert, BusinessValue, Column, MonitorSpec, Reference, Rows, SegmentDrift, Window, WindowInput,
+    WindowReport, due_windows, evaluate_window, judge_segments, out_of_range,
 };
 use pipelines::{Job, NewJob, jobs};
 use registry::Version;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tables::Table;
 use tokio::sync::watch;
 
+use crate::profiles::Summed;
 use crate::rows::{RowRange, columns_of, split_at, watched_column, with_target};
 use crate::specs::AppliedSpec;
 use crate::traffic::heard;
@@ -29,6 +30,9 @@ use crate::{Error, Platform, specs};
 const EVERY: Duration = Duration::from_secs(60);
 /// A model whose newest prediction is older than this is replayed or retired: its time stands still.
 const LIVE: Period = Period::from_days(30);
+
+/// Segments of a window that are looked at.
+const MOST_SEGMENTS: usize = 60;
 
 /// How many references are kept in memory.
 const MOST_REFERENCES: usize = 32;
@@ -64,9 +68,15 @@ impl Platform {
     async fn look_at_all(&self) -> Result<(), Error> {
         let mut applied = specs::all(&mut self.db.read().await?).await?;
         applied.extend(self.all_elsewhere().await?);
-        for applied in applied.iter().filter(|applied| applied.spec.monitor.is_some()) {
+        for applied in &applied {
             let model = &applied.spec.model;
             let Some(newest) = self.archive.watermark(model) else { continue };
+            if applied.spec.monitor.is_none() {
+                if let Err(error) = self.sum_up(applied).await {
+                    tracing::error!(model.name = %model, %error, "predictions of `{model}` cannot be summed up");
+                }
+                continue;
+            }
             let now = self.clock.now();
             let until = if now.since(newest) < LIVE { now.max(newest) } else { newest };
             if let Err(error) = self.evaluate_monitor(model, Some(until)).await {
@@ -91,6 +101,7 @@ impl Platform {
         let mut seen =
             Watched { windows_evaluated: 0, alerts_opened: Vec::new(), jobs: Vec::new(), watermark: until };
         let Some(newest) = self.archive.watermark(model) else { return Ok(seen) };
+        let summed = self.sum_up(&applied).await?;
         let watermark = until.unwrap_or(newest);
         seen.watermark = Some(watermark);
         let last = last_window(&mut self.db.read().await?, model).await?;
@@ -100,16 +111,16 @@ impl Platform {
         };
         let due = due_windows(&spec, first, last.map(|window| window.to), watermark);
         let (Some(start), Some(end)) = (due.first(), due.last()) else { return Ok(seen) };
-        // One window more, so that the end of a silence is seen.
-        let rows =
-            heard(&self.archive.scored(model, start.from, end.to.plus(spec.window).max(watermark)).await?)?;
-        let live = Live::of(&applied, rows)?;
+        // One window more, so that the end of a silence is seen. Inputs are not read: they are summed up.
+        let last = end.to.plus(spec.window).max(watermark);
+        let outcomes = self.archive.outcomes(model, start.from, last, &["variant"]).await?;
+        let live = Live::of(&applied, heard(&outcomes)?)?;
         let mut previous = self.last_event_before(model, start.from).await?;
         for window in due {
             let earlier =
                 earlier_reports(&mut self.db.read().await?, model, window.from, spec.look_back()).await?;
             let look = Look { window, previous_event: previous, watermark, earlier: &earlier };
-            let report = self.report(&applied, &spec, &live, &look).await?;
+            let report = self.report(&applied, &spec, &live, &summed, &look).await?;
             previous = live.last_in(&window).or(previous);
             let moved = self.record(&spec, report, earlier).await?;
             seen.windows_evaluated += 1;
@@ -126,15 +137,39 @@ impl Platform {
         applied: &AppliedSpec,
         spec: &MonitorSpec,
         live: &Live,
+        summed: &Summed,
         look: &Look<'_>,
     ) -> Result<WindowReport, Error> {
         let model = &applied.spec.model;
-        let rows = live.rows_in(&look.window)?;
+        let mut rows = live.rows_in(&look.window)?;
         let version = match live.version_in(&look.window) {
             Some(version) => version,
             None => self.serving_version(applied).await?,
         };
         let reference = self.reference(applied, version).await?;
+        let range = (look.window.from, look.window.to);
+        let profile = self.summed_between(applied, summed, "", range).await?;
+        let worth_reading = match (&profile, &reference) {
+            (Some(profile), Some(reference)) => out_of_range(spec, profile, reference),
+            _ => Vec::new(),
+        };
+        let mut worth_reading = worth_reading;
+        if let Some(rule) = &spec.fairness {
+            worth_reading.extend(
+                rule.columns.iter().filter(|name| !worth_reading.contains(name)).cloned().collect::<Vec<_>>(),
+            );
+        }
+        if profile.is_none() || !worth_reading.is_empty() {
+            // Windows that do not begin and end on the hour, values whose moment is to be told, and groups.
+            rows = self.rows_between(applied, range, profile.is_some().then_some(&worth_reading)).await?;
+        }
+        let business = self.business(applied, spec, range).await?;
+        let segments = match (&reference, &profile) {
+            (Some(reference), Some(_)) if !spec.segments.is_empty() => {
+                self.segments_between(applied, summed, spec, reference, look.window).await?
+            }
+            _ => Vec::new(),
+        };
         Ok(evaluate_window(
             spec,
             &WindowInput {
@@ -142,13 +177,95 @@ impl Platform {
                 version,
                 window: look.window,
                 rows: &rows,
+                profile: profile.as_ref(),
                 reference: reference.as_deref(),
                 earlier: look.earlier,
                 previous_event: look.previous_event,
                 next_event: live.first_after(&look.window),
                 watermark: look.watermark,
+                segments: &segments,
+                business: &business,
             },
         ))
+    }
+
+    /// The segments of a window against the same segments of the reference.
+    async fn segments_between(
+        &self,
+        applied: &AppliedSpec,
+        summed: &Summed,
+        spec: &MonitorSpec,
+        reference: &Arc<Reference>,
+        window: Window,
+    ) -> Result<Vec<SegmentDrift>, Error> {
+        let model = &applied.spec.model;
+        let mut read = self.db.read().await?;
+        let named = monitoring::store::segments_within(&mut read, model, window.from, window.to).await?;
+        drop(read);
+        let mut found = Vec::new();
+        for (segment, _) in named.into_iter().take(MOST_SEGMENTS) {
+            let range = (window.from, window.to);
+            if let Some(profile) = self.summed_between(applied, summed, &segment, range).await? {
+                found.push((segment, profile));
+            }
+        }
+        let (spec, reference) = (spec.clone(), Arc::clone(reference));
+        tokio::task::spawn_blocking(move || judge_segments(&spec, window, &reference, &found))
+            .await
+            .map_err(|cause| Error::Stored { what: "profiles", cause: cause.to_string() })
+    }
+
+    /// The window's figures of the business: a query each over its rows. One that fails says so in its place.
+    async fn business(
+        &self,
+        applied: &AppliedSpec,
+        spec: &MonitorSpec,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<BusinessValue>, Error> {
+        if spec.business.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = heard(&self.archive.scored(&applied.spec.model, from, to).await?)?;
+        let tables = tables::Query::new().table("scored", rows);
+        let mut found = Vec::with_capacity(spec.business.len());
+        for figure in &spec.business {
+            let asked = async {
+                let answer = tables.run(&figure.sql).await?;
+                let first = answer.schema().columns.first().map(|column| column.name.clone());
+                let Some(first) = first else { return Ok(None) };
+                Ok::<_, tables::Error>(answer.numbers(&first)?.first().copied().flatten())
+            };
+            let (value, problem) = match asked.await {
+                Ok(value) => (value.filter(|value| value.is_finite()), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            let beyond = |value: f64| {
+                figure.least.is_some_and(|least| value < least)
+                    || figure.most.is_some_and(|most| value > most)
+            };
+            let breached = value.is_some_and(beyond);
+            found.push(BusinessValue { name: figure.name.clone(), value, breached, problem });
+        }
+        Ok(found)
+    }
+
+    /// The rows of a window with these inputs, or all of them.
+    async fn rows_between(
+        &self,
+        applied: &AppliedSpec,
+        (from, to): (Timestamp, Timestamp),
+        inputs: Option<&Vec<String>>,
+    ) -> Result<Rows, Error> {
+        let model = &applied.spec.model;
+        let rows = match inputs {
+            None => self.archive.scored(model, from, to).await?,
+            Some(inputs) => {
+                let columns: Vec<String> = inputs.iter().map(|name| archive::feature_column(name)).collect();
+                let also: Vec<&str> = columns.iter().map(String::as_str).chain(["variant"]).collect();
+                self.archive.outcomes(model, from, to, &also).await?
+            }
+        };
+        Live::of(applied, heard(&rows)?)?.rows_in(&Window { from, to })
     }
 
     async fn record(
@@ -196,13 +313,17 @@ impl Platform {
         queued
     }
 
-    async fn serving_version(&self, applied: &AppliedSpec) -> Result<i64, Error> {
+    pub(crate) async fn serving_version(&self, applied: &AppliedSpec) -> Result<i64, Error> {
         let model = registry::get_model(&mut self.db.read().await?, &applied.spec.model).await?;
         Ok(model.alias(&applied.spec.promotion.alias).or(model.latest_version).unwrap_or(0))
     }
 
     /// What a version is compared with; kept, as it never changes.
-    async fn reference(&self, applied: &AppliedSpec, number: i64) -> Result<Option<Arc<Reference>>, Error> {
+    pub(crate) async fn reference(
+        &self,
+        applied: &AppliedSpec,
+        number: i64,
+    ) -> Result<Option<Arc<Reference>>, Error> {
         let key = (applied.spec.model.clone(), number);
         if let Some(reference) = self.references.lock().await.get(&key) {
             return Ok(Some(Arc::clone(reference)));
@@ -281,27 +402,40 @@ pub(crate) fn times_of(table: &Table, time: &str) -> Result<Vec<Timestamp>, tabl
     Ok(table.times(time)?.into_iter().map(|at| Timestamp::from_micros(at.unwrap_or_default())).collect())
 }
 
+/// The inputs that are watched, with the columns of archived rows that hold them.
+pub(crate) fn features_of(applied: &AppliedSpec, table: &Table) -> Vec<(String, String)> {
+    let is_there = |name: &str| table.schema().find(name).is_some();
+    let features = applied.spec.pipeline.features.iter();
+    features
+        .filter_map(|name| {
+            let column = archive::feature_column(name);
+            is_there(&column).then(|| (name.clone(), column))
+        })
+        .collect()
+}
+
+/// Adds what was predicted and what came true, as numbers or as words.
+pub(crate) fn with_outcomes(rows: Rows, table: &Table) -> Result<Rows, Error> {
+    let is_words =
+        |name: &str| table.schema().find(name).is_some_and(|column| column.kind == tables::ColumnType::Text);
+    if is_words("prediction") {
+        let truths = if is_words("label") { table.texts("label")? } else { vec![None; table.row_count()] };
+        return Ok(rows.with_words(table.texts("prediction")?, truths)?);
+    }
+    Ok(rows.with_predictions(table.numbers("prediction")?)?.with_labels(table.numbers("label")?)?)
+}
+
 /// Archived predictions with their labels, in the order of their time.
 pub(crate) struct Live {
     table: Table,
     times: Vec<Timestamp>,
     versions: Vec<Option<f64>>,
-    features: Vec<String>,
+    features: Vec<(String, String)>,
 }
 
 impl Live {
     pub(crate) fn of(applied: &AppliedSpec, table: Table) -> Result<Self, Error> {
-        let features = applied
-            .spec
-            .pipeline
-            .features
-            .iter()
-            .filter_map(|name| {
-                let renamed = format!("feature_{name}");
-                let is_there = |name: &str| table.schema().find(name).is_some();
-                if is_there(&renamed) { Some(renamed) } else { is_there(name).then(|| name.clone()) }
-            })
-            .collect();
+        let features = features_of(applied, &table);
         let (times, versions) = (times_of(&table, "event_time")?, table.numbers("version")?);
         Ok(Self { table, times, versions, features })
     }
@@ -331,13 +465,8 @@ impl Live {
         let columns: Vec<(String, Column)> = self
             .features
             .iter()
-            .map(|name| {
-                let plain = name.strip_prefix("feature_").unwrap_or(name).to_owned();
-                Ok((plain, watched_column(&table, name)?))
-            })
+            .map(|(name, column)| Ok((name.clone(), watched_column(&table, column)?)))
             .collect::<Result<_, Error>>()?;
-        Ok(Rows::new(times_of(&table, "event_time")?, columns)?
-            .with_predictions(table.numbers("prediction")?)?
-            .with_labels(table.numbers("label")?)?)
+        with_outcomes(Rows::new(times_of(&table, "event_time")?, columns)?, &table)
     }
 }

@@ -215,6 +215,15 @@ impl TextColumn {
         });
     }
 
+    /// Says of a column that was put together from counts how many rows may be in none of them, and how many different
+    /// texts there were.
+    pub(crate) fn told(&mut self, error: u64, distinct: DistinctSketch) {
+        self.error = error;
+        if error > 0 {
+            self.dropped = Some(distinct);
+        }
+    }
+
     /// All rows, missing ones included.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -53,6 +53,13 @@ impl Edges {
         self.coarse.iter().filter_map(|at| self.cuts.get(*at).copied()).collect()
     }
 
+    /// The bins again from the counts that [`Bins::counts`] gave, for those who keep edges and counts apart; `None` when
+    /// their number is not that of the bins.
+    #[must_use]
+    pub fn with_counts(&self, counts: Vec<u64>) -> Option<Bins> {
+        (counts.len() == self.cuts.len() + 1).then(|| Bins { edges: self.clone(), counts })
+    }
+
     /// Counts values (no NaN among them) into these bins.
     #[must_use]
     pub fn count(&self, values: &[f64]) -> Bins {

@@ -17,6 +17,7 @@
 mod base64;
 mod bootstrap;
 mod bound;
+mod classes;
 mod classification;
 mod column;
 mod comparison;
@@ -31,17 +32,20 @@ mod levels;
 mod moments;
 mod ordered;
 mod profile;
+mod profiled;
 mod random;
 mod regression;
 mod sample;
 mod shares;
 mod sketch;
 mod slices;
+mod subspace;
 mod tails;
 mod two_samples;
 
 pub use bootstrap::{Interval, paired_bootstrap};
 pub use bound::prediction_bound;
+pub use classes::{ClassificationMetrics, class_metrics, probability_metrics};
 pub use classification::{CALIBRATION_BINS, average_precision, brier, expected_calibration_error, log_loss};
 pub use column::{
     EXACT_TEXTS, Exactness, NumberColumn, NumberFigures, NumberGathering, SideProfile, TextColumn,
@@ -60,10 +64,12 @@ pub use levels::{EXACT_LEVELS, Levels, TopValue};
 pub use moments::Moments;
 pub use ordered::{EXACT_VALUES, Gathering, Ordered};
 pub use profile::{NumberProfile, Profile, TextProfile, Values};
+pub use profiled::ProfiledColumn;
 pub use random::Random;
 pub use regression::{RegressionMetrics, regression_metrics};
 pub use sample::{KolmogorovSmirnov, Sample};
 pub use shares::{ChiSquare, SHARE_FLOOR, Shares, psi_null_quantile};
 pub use sketch::{DistinctSketch, QuantileSketch};
 pub use slices::{Part, SliceColumn, SliceLimits, WeakSlice, parts, weak_slices};
+pub use subspace::Subspace;
 pub use two_samples::{OrderTests, Tested, order_tests, proportions, welch};

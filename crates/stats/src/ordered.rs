@@ -139,6 +139,36 @@ impl Ordered {
         all.finish()
     }
 
+    /// Values of which each stands for so many rows, in any order; not-finite ones and those without rows are left out.
+    /// `rank_error` says by how much a share of rows below a value can be wrong because of it.
+    #[must_use]
+    pub fn weighted(values: impl IntoIterator<Item = (f64, u64)>, rank_error: f64) -> Self {
+        let mut kept: Vec<(f64, u64)> =
+            values.into_iter().filter(|(value, rows)| value.is_finite() && *rows > 0).collect();
+        kept.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
+        let mut total = 0;
+        let cumulative = kept
+            .iter()
+            .map(|(_, rows)| {
+                total += rows;
+                total
+            })
+            .collect();
+        let values = kept.into_iter().map(|(value, _)| value + 0.0).collect();
+        Self { values, cumulative: Some(cumulative), total, rank_error }
+    }
+
+    /// The values in order with the rows that each stands for.
+    pub fn iter(&self) -> impl Iterator<Item = (f64, u64)> {
+        let mut before = 0;
+        self.values.iter().enumerate().map(move |(index, value)| {
+            let to = self.rows_to(index + 1);
+            let rows = to - before;
+            before = to;
+            (*value, rows)
+        })
+    }
+
     /// How many rows it stands for.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -95,7 +95,13 @@ impl Sample {
     /// one-sample distribution for `round(n m / (n + m))` values.
     #[must_use]
     pub fn kolmogorov_smirnov(&self, current: &Self) -> Option<KolmogorovSmirnov> {
-        if self.is_empty() || current.is_empty() {
+        self.kolmogorov_smirnov_of(current, current.len() as u64)
+    }
+
+    /// Like [`Self::kolmogorov_smirnov`], where `current` stands for `rows` rows.
+    #[must_use]
+    pub fn kolmogorov_smirnov_of(&self, current: &Self, rows: u64) -> Option<KolmogorovSmirnov> {
+        if self.is_empty() || current.is_empty() || rows == 0 {
             return None;
         }
         let (n, m) = (self.len() as f64, current.len() as f64);
@@ -103,6 +109,7 @@ impl Sample {
             .steps(current)
             .map(|step| (step.reference as f64 / n - step.current as f64 / m).abs())
             .fold(0.0, f64::max);
+        let m = rows as f64;
         let effective = (n * m / (n + m)).round_ties_even().max(1.0);
         Some(KolmogorovSmirnov { statistic, p_value: two_sided_tail(effective, statistic) })
     }

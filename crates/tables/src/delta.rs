@@ -1,5 +1,6 @@
 //! Tables in Delta Lake format: versions, appends, time travel.
 
+mod arrivals;
 mod removal;
 mod rows;
 mod statistics;
@@ -21,6 +22,7 @@ use deltalake::writer::{DeltaWriter, RecordBatchWriter, WriteMode};
 use deltalake::{DeltaTable as Lake, DeltaTableBuilder, DeltaTableError};
 use url::Url;
 
+pub use self::arrivals::Arrivals;
 pub use self::removal::{Removed, Selector};
 use self::statistics::Statistics;
 use self::store::DurableFiles;
@@ -261,6 +263,32 @@ impl DeltaTable {
             if schema.find(&column).is_none() {
                 return Err(schema.unknown(&column));
             }
+            let mut files = files_of(&lake, &this.shared.folder)?;
+            files.retain(|file| file.statistics.may_hold(&column, &range));
+            let folder = this.shared.folder.clone();
+            blocking(move || rows::read_files_within(&folder, &files, &schema, &column, &range)).await
+        })
+        .await
+    }
+
+    /// Like [`DeltaTable::read_within`], with these columns only; the others are not read.
+    pub async fn read_columns_within(
+        &self,
+        version: Option<i64>,
+        columns: &[&str],
+        column: &str,
+        range: &Range,
+    ) -> Result<Table> {
+        let this = self.clone();
+        let (column, range) = (column.to_owned(), range.clone());
+        let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+        engine::run(async move {
+            let lake = this.at(version).await?;
+            let mut schema = schema_of(&lake, &this.shared.folder)?;
+            if let Some(unknown) = columns.iter().chain([&column]).find(|name| schema.find(name).is_none()) {
+                return Err(schema.unknown(unknown));
+            }
+            schema.columns.retain(|one| columns.contains(&one.name) || one.name == column);
             let mut files = files_of(&lake, &this.shared.folder)?;
             files.retain(|file| file.statistics.may_hold(&column, &range));
             let folder = this.shared.folder.clone();

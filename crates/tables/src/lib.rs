@@ -28,7 +28,7 @@ mod table;
 mod values;
 
 pub use csv_file::{CsvOptions, read_csv, read_csv_bytes};
-pub use delta::{DeltaTable, FileInfo, Marker, Removed, Selector};
+pub use delta::{Arrivals, DeltaTable, FileInfo, Marker, Removed, Selector};
 pub use error::{Error, Result};
 pub use format::Format;
 pub use json_lines::read_json_lines_bytes;

@@ -180,3 +180,48 @@ export function metricName(spec: MonitorSpec | null | undefined): string {
 export function isOpen(alert: Alert): boolean {
   return alert.state !== "resolved" && alert.state !== "expired";
 }
+
+export type Simulation = {
+  from?: string | null;
+  to?: string | null;
+  windows: number;
+  words: string;
+  rules: { rule: string; judged: number; breached: number; fires: string[]; firing_windows: number; words: string }[];
+};
+
+/** How often a monitor would have fired over the windows that have been judged; nothing is saved by asking. */
+export function useSimulate(model: string) {
+  return useMutation({ mutationFn: (monitor: MonitorSpec) => post<Simulation>(`/monitors/${encodeURIComponent(model)}/simulate`, { monitor }) });
+}
+
+export type Notifier = { name: string; kind: string; models: string[]; severity: string; resolved: boolean; after_minutes?: number | null; repeat_minutes?: number | null; most_per_hour: number };
+
+export const notifiersQuery = queryOptions({
+  queryKey: ["notifiers"],
+  queryFn: ({ signal }) => get<{ file: string; items: Notifier[] }>("/notifiers", {}, signal),
+  retry: false,
+});
+
+export function useTestNotifier() {
+  return useMutation({ mutationFn: (name: string) => post<{ delivered: boolean }>(`/notifiers/${encodeURIComponent(name)}/test`, {}) });
+}
+
+export type ProfileView = {
+  from: string;
+  to: string;
+  segment: string;
+  rows: number;
+  failed: number;
+  drift: { state: string; words: string; drifted: number; judged: number; exact: boolean; columns: { column: string; state: string; words: string; adjusted_p_value?: number | null; tests: { about: string; effect: number; limit: number; measure: string }[] }[] };
+  volume: { at: string; grain: string; rows: number }[];
+  segments: { segment: string; rows: number }[];
+  elapsed_ms: number;
+};
+
+/** Inputs over the last days, from what was kept of them as they arrived. */
+export const profileQuery = (model: string, asked: { from?: string; to?: string; segment?: string }) =>
+  queryOptions({
+    queryKey: ["monitors", model, "profile", asked],
+    queryFn: ({ signal }) => get<ProfileView>(`/monitors/${encodeURIComponent(model)}/profile`, { ...asked }, signal),
+    retry: false,
+  });

@@ -25,7 +25,18 @@ export type Prediction = {
 export type LineageNode = { id: string; kind: string; title: string; detail?: string | null; link?: string | null };
 export type Lineage = { nodes: LineageNode[]; edges: { from: string; to: string; label?: string | null }[] };
 
-export type PredictionFilter = { model?: string; from?: string; to?: string };
+export type PredictionFilter = { model?: string; from?: string; to?: string; filter?: string };
+
+/** The features that a model's newest prediction has, by name. */
+export const predictionsSampleQuery = (model: string | undefined) =>
+  queryOptions({
+    queryKey: ["predictions", "features", model],
+    queryFn: async ({ signal }) => {
+      const page = await get<Page<Prediction>>("/predictions", { model, limit: 1 }, signal);
+      return featureList(page.items?.[0]?.features).map(([name]) => name);
+    },
+    staleTime: 60_000,
+  });
 
 export const predictionsQuery = (filter: PredictionFilter) =>
   infiniteQueryOptions({

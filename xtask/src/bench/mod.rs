@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures, prints, and keeps the figures beside date and machine.
 
+mod archive;
 mod artifacts;
 mod build;
 mod checks;
@@ -71,6 +72,12 @@ const BENCHES: &[Bench] = &[
         what: "search over runs of 1,500 metrics, a tenth of 75,000 runs",
         usual: false,
         run: tracking::at_scale,
+    },
+    Bench {
+        name: "archive",
+        what: "ingest, look-ups and questions beside the Parquet writer and DuckDB; some minutes",
+        usual: false,
+        run: archive::archive,
     },
     Bench {
         name: "artifacts",

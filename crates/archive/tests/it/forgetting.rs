@@ -26,7 +26,7 @@ fn files_of(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Every file that has the word, as bytes or as a value of a Parquet file, whose pages are compressed.
-fn files_with(folder: &Path, word: &str) -> Vec<PathBuf> {
+pub(crate) fn files_with(folder: &Path, word: &str) -> Vec<PathBuf> {
     let holds = |path: &PathBuf| {
         let bytes = std::fs::read(path).unwrap();
         if bytes.windows(word.len()).any(|window| window == word.as_bytes()) {

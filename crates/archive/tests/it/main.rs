@@ -8,6 +8,7 @@ mod keeping;
 mod limits;
 mod once;
 mod story;
+mod trouble;
 
 use std::path::Path;
 use std::time::Duration;

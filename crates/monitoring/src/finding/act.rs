@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::gap::Gap;
 use crate::report::{ColumnDrift, RangeBreach};
+use crate::spec::MonitorSpec;
 use crate::window::Window;
 
 /// Something that a person can do about an alert.
@@ -41,6 +42,43 @@ pub(crate) fn retrain(model: &str) -> Act {
             method: "POST".to_owned(),
             path: format!("/api/v1/models/{model}/train"),
             body: Some(json!({})),
+        },
+        automatic: false,
+    }
+}
+
+/// Back to the version that served before, if one did in the windows that are known.
+pub(crate) fn roll_back(model: &str, version: i64) -> Act {
+    let reason = "an alert says that the version after it is worse";
+    Act {
+        label: format!("Go back to version {version}, which served before"),
+        command: format!("gingham promote {model}@{version} --reason \"{reason}\""),
+        api: ApiCall {
+            method: "POST".to_owned(),
+            path: format!("/api/v1/models/{model}/aliases/champion"),
+            body: Some(json!({ "version": version, "reason": reason })),
+        },
+        automatic: false,
+    }
+}
+
+/// What a wider rule would have done in the past; nothing is saved by it.
+pub(crate) fn widen(model: &str, spec: &MonitorSpec) -> Act {
+    let mut wider = spec.clone();
+    if let Some(drift) = &mut wider.drift {
+        drift.threshold *= 1.5;
+    }
+    if let Some(performance) = &mut wider.performance {
+        performance.worse_than *= 1.25;
+    }
+    Act {
+        label: "Accept more: see how often a wider rule would have fired, then write it into the file"
+            .to_owned(),
+        command: "gingham rules simulate gingham.yaml".to_owned(),
+        api: ApiCall {
+            method: "POST".to_owned(),
+            path: format!("/api/v1/monitors/{model}/simulate"),
+            body: Some(json!({ "monitor": wider })),
         },
         automatic: false,
     }

@@ -86,11 +86,14 @@ pub(crate) fn evaluate(
         version: 1,
         window,
         rows,
+        profile: None,
         reference,
         earlier,
         previous_event: Some(window.from.minus(Period::from_hours(1))),
         next_event: Some(window.to),
         watermark: window.to.plus(Period::from_days(1)),
+        segments: &[],
+        business: &[],
     };
     evaluate_window(&spec(), &input)
 }
@@ -240,5 +243,64 @@ proptest! {
             prop_assert!((now - 1.0).abs() < 1e-9 && (then - 1.0).abs() < 1e-9);
         }
         prop_assert_eq!(evaluate(week, &rows(week, 1, plant, seed), Some(&reference), &[]), report);
+    }
+}
+
+/// What is kept of a week's rows, put together from many small lots.
+fn kept(rows: &Rows) -> monitoring::StretchProfile {
+    use monitoring::{Grain, Lot, Shape, StretchProfile};
+    let heat: Vec<f64> = (0..400).map(|value| f64::from(value) / 10.0).collect();
+    let edges = stats::Edges::from_reference(&stats::Sample::new(heat)).unwrap();
+    let mut shape = Shape { edges: BTreeMap::from([("heat".to_owned(), edges)]), ..Shape::default() };
+    let lot = Lot {
+        rows: rows.clone(),
+        words: None,
+        versions: vec![1; rows.len()],
+        ids: (0..rows.len()).map(|row| row.to_string()).collect(),
+        latencies: vec![None; rows.len()],
+    };
+    let mut whole = StretchProfile::default();
+    for (key, profile) in lot.sum_up(&mut shape, start()).unwrap() {
+        if key.grain == Grain::Hour {
+            let packed = profile.pack().unwrap();
+            whole.merge(&StretchProfile::unpack(&packed, &shape).unwrap(), Grain::Day).unwrap();
+        }
+    }
+    whole
+}
+
+#[test]
+fn what_was_kept_of_a_week_is_judged_as_its_rows_are() {
+    let reference = reference();
+    for plant in [Plant::Nothing, Plant::Shift, Plant::NewWord, Plant::Missing, Plant::Unit, Plant::Stuck] {
+        let rows = rows(0, 1, plant, 7);
+        let by_rows = evaluate(0, &rows, Some(&reference), &[]);
+        let profile = kept(&rows);
+        let outcomes = Rows::new(rows.times().to_vec(), Vec::new())
+            .unwrap()
+            .with_predictions(rows.predictions().to_vec())
+            .unwrap()
+            .with_labels(rows.labels().to_vec())
+            .unwrap();
+        let window = by_rows.window;
+        let input = WindowInput {
+            model: "traffic",
+            version: 1,
+            window,
+            rows: &outcomes,
+            profile: Some(&profile),
+            reference: Some(&reference),
+            earlier: &[],
+            previous_event: Some(window.from.minus(Period::from_hours(1))),
+            next_event: Some(window.to),
+            watermark: window.to.plus(Period::from_days(1)),
+            segments: &[],
+            business: &[],
+        };
+        let by_profile = evaluate_window(&spec(), &input);
+        assert_eq!(by_profile.drift, by_rows.drift, "{plant:?}");
+        assert_eq!(by_profile.performance, by_rows.performance);
+        let out = monitoring::out_of_range(&spec(), &profile, &reference);
+        assert_eq!(out.is_empty(), by_rows.ranges.is_empty(), "{plant:?}");
     }
 }

@@ -117,11 +117,14 @@ pub(crate) fn story() -> Vec<WindowReport> {
                 version: 1,
                 window,
                 rows: &rows,
+                profile: None,
                 reference: Some(&reference),
                 earlier,
                 previous_event: hours[..from].last().map(|hour| hour.at),
                 next_event: hours.get(to).map(|hour| hour.at),
                 watermark: window.to.plus(Period::from_days(1)),
+                segments: &[],
+                business: &[],
             },
         );
         if std::env::var("SHOW").is_ok() {

@@ -68,7 +68,13 @@ impl Platform {
             self.register_elsewhere(model, actor, now).await?;
         }
         self.widen(model, &read.features, read.output).await?;
-        let appended = self.archive.append_new(read.rows).await?;
+        let appended = if read.fresh {
+            let taken = read.rows.len();
+            self.archive.append(read.rows).await?;
+            archive::Appended { taken, repeated: 0 }
+        } else {
+            self.archive.append_new(read.rows).await?
+        };
         self.watch_elsewhere(model, now).await?;
         Ok(RowsTaken { taken: appended.taken, repeated: appended.repeated })
     }

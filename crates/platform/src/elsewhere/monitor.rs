@@ -8,7 +8,7 @@ use tables::ColumnType;
 
 use crate::rows::watched_column;
 use crate::spec::{DataSpec, EvaluateSpec, PipelineSpec, PromotionSpec, RetrainSpec, Spec, SpecSource};
-use crate::watch::times_of;
+use crate::watch::{times_of, with_outcomes};
 use crate::{AppliedSpec, Error, Platform};
 
 /// Days, compared with the first week; two days of three must show it.
@@ -18,8 +18,7 @@ const USUAL_MONITOR: &str =
 const REFERENCE: Period = Period::from_days(7);
 
 impl Platform {
-    /// Gives a model that sends its first predictions a monitor, unless a `gingham.yaml` was applied for it. A
-    /// model that answers words is kept and not watched.
+    /// Gives a model that sends its first predictions a monitor, unless a `gingham.yaml` was applied for it.
     pub(super) async fn watch_elsewhere(&self, model: &str, now: Timestamp) -> Result<(), Error> {
         let known = !self
             .db
@@ -28,7 +27,7 @@ impl Platform {
             .fetch_all_text(db::SqlText::new("select model from models_elsewhere where model = ").bind(model))
             .await?
             .is_empty();
-        if known || self.output_of(model)? == ColumnType::Text {
+        if known {
             return Ok(());
         }
         if crate::specs::find(&mut self.db.read().await?, model).await?.is_some() {
@@ -124,9 +123,7 @@ impl Platform {
                 columns.push((feature.clone(), watched_column(&table, &column)?));
             }
         }
-        let rows = Rows::new(times_of(&table, "event_time")?, columns)?
-            .with_predictions(table.numbers("prediction")?)?
-            .with_labels(table.numbers("label")?)?;
+        let rows = with_outcomes(Rows::new(times_of(&table, "event_time")?, columns)?, &table)?;
         Ok(Some(Reference::new(rows, std::collections::BTreeMap::new())))
     }
 }

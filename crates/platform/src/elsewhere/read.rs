@@ -35,6 +35,8 @@ pub(super) struct ReadRows {
     pub(super) rows: Vec<Prediction>,
     pub(super) features: Vec<Column>,
     pub(super) output: ColumnType,
+    /// Whether every id was made here and now, so that none can have been sent before.
+    pub(super) fresh: bool,
 }
 
 /// Reads predictions. A row without an event time is about now.
@@ -109,7 +111,8 @@ pub(super) fn predictions(
             weight: at(&weights, row).unwrap_or(1.0),
         });
     }
-    Ok(ReadRows { rows, features, output })
+    let fresh = sent.key.is_none() && ids.iter().all(Option::is_none);
+    Ok(ReadRows { rows, features, output, fresh })
 }
 
 /// Reads labels: `label` or `value`, and `prediction_id` or `entity` and `event_time`.

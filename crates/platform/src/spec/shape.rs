@@ -75,7 +75,12 @@ pub struct RiskSpec {
 #[serde(deny_unknown_fields)]
 pub struct ArchiveSpec {
     /// How long after the moment that a prediction is about.
-    pub keep: Period,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Period>,
+    /// Columns of words that are masked before they are kept: the same word always becomes the same mask, and nobody can
+    /// tell it from the mask. `entity` may be among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mask: Vec<String>,
 }
 
 /// Where rows come from.

@@ -93,6 +93,19 @@ impl Home {
         Self { platform, folder, _stop: stop }
     }
 
+    /// The same folder, opened anew.
+    pub(crate) async fn again(self) -> Self {
+        self.platform.close().await.unwrap();
+        let Self { platform, folder, _stop } = self;
+        _stop.send(true).unwrap();
+        while Arc::strong_count(&platform) > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        drop(platform);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Self::in_folder(folder).await
+    }
+
     /// With the example applied and rows pushed.
     pub(crate) async fn with_rows(from: &str, until: &str) -> Self {
         let home = Self::new().await;

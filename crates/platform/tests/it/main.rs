@@ -4,6 +4,7 @@
 
 mod comparing;
 mod harness;
+mod profiles;
 mod pushing;
 mod replaying;
 mod training;

@@ -5,6 +5,7 @@ mod alerts;
 mod drift;
 mod figures;
 mod notifiers;
+mod profiles;
 mod reports;
 mod routes;
 mod wire;
@@ -18,6 +19,7 @@ pub(crate) fn routes() -> Routes {
         .and(alerts::routes())
         .and(drift::routes())
         .and(notifiers::routes())
+        .and(profiles::routes())
         .and(reports::routes())
         .and(alertmanager::routes())
 }

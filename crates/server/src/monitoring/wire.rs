@@ -293,3 +293,17 @@ pub(crate) struct ReportQuery {
     #[param(value_type = Option<String>)]
     pub to: Option<Timestamp>,
 }
+
+/// Which stretch is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ProfileQuery {
+    /// From when on; the last seven days if not said.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// Until when; until the newest prediction if not said.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+    /// Only predictions of this segment, as `COLUMN=VALUE`.
+    pub segment: Option<String>,
+}

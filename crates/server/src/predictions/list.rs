@@ -30,9 +30,11 @@ impl Cursor {
     }
 }
 
-/// The question for one page, newest event first. Only checked names, numbers, times and ids go into it.
+/// The question for one page, newest event first. Only checked names, numbers, times and ids go into it, and `filter`, a
+/// condition that was made of a person's words.
 pub(super) fn question(
     asked: &PredictionQuery,
+    filter: Option<String>,
     cursor: Option<&Cursor>,
     rows: usize,
 ) -> Result<String, Problem> {
@@ -56,6 +58,7 @@ pub(super) fn question(
             "(event_time < timestamp '{event_time}' or (event_time = timestamp '{event_time}' and prediction_id < '{id}'))"
         ));
     }
+    conditions.extend(filter);
     let condition =
         if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
     Ok(format!("select * from {table}{condition} order by event_time desc, prediction_id desc limit {rows}"))
@@ -75,7 +78,7 @@ mod tests {
             ..PredictionQuery::default()
         };
         assert_eq!(
-            question(&asked, Some(&cursor), 51).unwrap(),
+            question(&asked, None, Some(&cursor), 51).unwrap(),
             format!(
                 "select * from \"traffic\".scored where event_time < timestamp '2017-01-01T00:00:00Z' and \
                  (event_time < timestamp '2016-01-04T00:00:00Z' or (event_time = timestamp '2016-01-04T00:00:00Z' \
@@ -87,7 +90,7 @@ mod tests {
     #[test]
     fn what_is_no_name_or_cursor_never_becomes_part_of_a_question() {
         let asked = PredictionQuery { model: Some("a\".scored; drop".into()), ..PredictionQuery::default() };
-        assert_eq!(question(&asked, None, 1).err().unwrap().code, "invalid_name");
+        assert_eq!(question(&asked, None, None, 1).err().unwrap().code, "invalid_name");
         assert!(Cursor::read("1_x' or 1=1").is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! The prediction archive: predictions, labels, and questions in SQL.
 
+mod explore;
 mod list;
 mod replay;
 mod routes;

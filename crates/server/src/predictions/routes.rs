@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Routes {
         .documented(view.deadline(SQL_DEADLINE), routes!(list_predictions))
         .documented(view.named_by("prediction"), routes!(get_prediction))
         .and(super::replay::routes())
+        .and(super::explore::routes())
         .documented(label, routes!(take_labels))
         .documented(may(Action::Query, ObjectKind::Prediction).deadline(SQL_DEADLINE), routes!(run_sql))
 }
@@ -62,7 +63,21 @@ async fn list_predictions(
         return Ok(Json(PredictionPage { items: Vec::new(), next_cursor: None }));
     }
     let cursor = page.cursor.as_deref().map(Cursor::read).transpose()?;
-    let sql = question(&asked, cursor.as_ref(), page.limit + 1)?;
+    let filter = match (&asked.model, &asked.filter) {
+        (Some(model), Some(filter)) if !filter.trim().is_empty() => {
+            let slice =
+                platform::Slice { model: model.clone(), filter: filter.clone(), ..Default::default() };
+            Some(app.platform().slice_sql(&slice)?.1)
+        }
+        (None, Some(filter)) if !filter.trim().is_empty() => {
+            let hint = "features differ from model to model";
+            return Err(
+                Problem::invalid("invalid_filter", "a filter needs a model".to_owned()).with_hint(hint)
+            );
+        }
+        _ => None,
+    };
+    let sql = question(&asked, filter, cursor.as_ref(), page.limit + 1)?;
     let rows = archive.sql(&sql, QueryLimits::default()).await?;
     let more = rows.row_count() > page.limit;
     let items: Vec<_> = rows.json_rows(page.limit).into_iter().map(PredictionBody::of_row).collect();

@@ -75,6 +75,8 @@ pub(crate) struct PredictionQuery {
     /// Only those about a moment before this.
     #[param(value_type = Option<String>, format = DateTime)]
     pub to: Option<Timestamp>,
+    /// What must hold, such as `temp > 290 and weather_main = Rain`; only with `model`.
+    pub filter: Option<String>,
     /// How many at most: 1 to 1000, 50 if not said.
     pub limit: Option<usize>,
     /// The `next_cursor` of the page before.
@@ -225,4 +227,30 @@ fn value_of(cell: Cell) -> Value {
         Cell::Bool(value) => json!(value),
         Cell::Time(micros) => json!(Timestamp::from_micros(micros)),
     }
+}
+
+/// Which predictions are charted, and by what.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ChartQuery {
+    /// The model.
+    pub model: String,
+    /// The column: a feature, `prediction`, `label`, `event_time` …
+    pub column: String,
+    /// Only those about this moment or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// Only those about a moment before this.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+    /// What must hold, such as `temp > 290 and weather_main = Rain`.
+    pub filter: Option<String>,
+}
+
+/// How many similar ones are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SimilarQuery {
+    /// 1 to 100, 8 if not said.
+    pub limit: Option<usize>,
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::BooleanArray;
 use parquet::arrow::ProjectionMask;
@@ -99,8 +100,9 @@ fn read_parts(
     Table::concat(&parts)
 }
 
-/// Reads one file. With `keep`, rows outside the range may be left out: only its column is decoded for them.
-fn read_file(path: &Path, schema: &Schema, keep: Option<(&str, &Range)>) -> Result<Table> {
+/// Reads the columns of `schema` of one file. With `keep`, rows outside the range may be left out: only its column is
+/// decoded for them.
+pub(super) fn read_file(path: &Path, schema: &Schema, keep: Option<(&str, &Range)>) -> Result<Table> {
     let damaged = |problem: String| Error::Damaged { what: format!("`{}`", path.display()), problem };
     let file = File::open(path).map_err(|error| Error::Storage {
         doing: "read",
@@ -128,7 +130,22 @@ fn read_file(path: &Path, schema: &Schema, keep: Option<(&str, &Range)>) -> Resu
         });
         builder = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]));
     }
-    let arrow_schema = builder.schema().clone();
+    let wanted: Vec<usize> = builder
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| schema.find(field.name()).is_some())
+        .map(|(place, _)| place)
+        .collect();
+    if wanted.is_empty() {
+        // Its rows count nevertheless; no file of ours comes here.
+        return Err(damaged("it has none of the columns that the table's log names".to_owned()));
+    }
+    let arrow_schema =
+        Arc::new(builder.schema().project(&wanted).map_err(|error| damaged(error.to_string()))?);
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+    let builder = builder.with_projection(mask);
     let reader = builder.with_batch_size(65_536).build().map_err(|error| damaged(error.to_string()))?;
     let batches =
         reader.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| damaged(error.to_string()))?;

@@ -10,6 +10,7 @@ import { Table, type Column } from "~/components/table.tsx";
 import { When } from "~/components/when.tsx";
 import { seconds, words } from "~/lib/view-text.ts";
 import { useView } from "~/lib/view.ts";
+import { NotifiersCard } from "./notifiers-card.tsx";
 
 const STATES = ["open", "firing", "acknowledged", "silenced", "resolved", "all"] as const;
 
@@ -51,6 +52,7 @@ export function AlertsPage() {
           }}
         </Loaded>
       </section>
+      <NotifiersCard />
     </Page>
   );
 }

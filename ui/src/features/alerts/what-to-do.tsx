@@ -1,7 +1,8 @@
 /** The suggested act and its alternatives: a sentence, the command, and a button where we have one. */
-import { ArrowRight, Bot, Play } from "lucide-react";
+import { ArrowRight, Bot, Play, Undo2 } from "lucide-react";
+import { useState } from "react";
 import type { Act, Alert } from "~/api/monitoring.ts";
-import { useTrain } from "~/api/models.ts";
+import { useMoveAlias, useTrain } from "~/api/models.ts";
 import { Card } from "~/components/card.tsx";
 import { To } from "~/components/link.tsx";
 import { Prose } from "~/components/prose.tsx";
@@ -40,6 +41,10 @@ function Doing({ act, first }: { act: Act; first: boolean }) {
   const path = act.api?.path ?? "";
   const model = /^\/api\/v1\/models\/([^/]+)\/train$/.exec(path)?.[1];
   if (model && act.api?.method === "POST") return <Train model={decodeURIComponent(model)} first={first} />;
+  const back = /^\/api\/v1\/models\/([^/]+)\/aliases\/([^/]+)$/.exec(path);
+  const body = act.api?.body;
+  const version = body && typeof body === "object" && !Array.isArray(body) ? body["version"] : undefined;
+  if (back?.[1] && back[2] && typeof version === "number") return <GoBack model={decodeURIComponent(back[1])} alias={decodeURIComponent(back[2])} version={version} />;
   const to = pageOf(act);
   if (!to) return null;
   return (
@@ -53,6 +58,8 @@ export function pageOf(act: Act): string | undefined {
   const path = act.api?.path ?? "";
   const body = act.api?.body;
   if (path === "/api/v1/sql" && body && typeof body === "object" && !Array.isArray(body) && typeof body["query"] === "string") return `/sql?q=${encodeURIComponent(body["query"])}`;
+  const rule = /^\/api\/v1\/monitors\/([^/]+)\/simulate$/.exec(path);
+  if (rule && body && typeof body === "object" && !Array.isArray(body)) return `/monitoring/${rule[1]}?try=${encodeURIComponent(JSON.stringify(body["monitor"] ?? {}))}`;
   const report = /^\/api\/v1\/monitors\/([^/]+)\/windows\/([^/]+)\/report$/.exec(path);
   if (report) return `/monitoring/${report[1]}?window=${encodeURIComponent(decodeURIComponent(report[2] ?? ""))}`;
   return undefined;
@@ -68,6 +75,22 @@ function Train({ model, first }: { model: string; first: boolean }) {
   return (
     <button type="button" className={first ? "button primary" : "button"} disabled={train.isPending || train.isSuccess} onClick={start}>
       <Play size={13} /> {train.isSuccess ? "Queued" : "Retrain now"}
+    </button>
+  );
+}
+
+/** Moves the alias back; the deployment follows it, and both leave an event. Pressed twice, so that nobody does it by chance. */
+function GoBack({ model, alias, version }: { model: string; alias: string; version: number }) {
+  const move = useMoveAlias(model);
+  const [sure, setSure] = useState(false);
+  const go = () =>
+    move.mutate(
+      { alias, version, reason: "an alert says that the version after it is worse" },
+      { onSuccess: () => say(`${alias} is version ${version} again; the deployment follows`), onError: (error) => say(error.message, "bad") },
+    );
+  return (
+    <button type="button" className={sure ? "button danger" : "button"} disabled={move.isPending || move.isSuccess} onClick={() => (sure ? go() : setSure(true))} onBlur={() => setSure(false)}>
+      <Undo2 size={13} /> {move.isSuccess ? "Done" : sure ? `Yes, back to v${version}` : "Go back"}
     </button>
   );
 }

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { RefreshCw } from "lucide-react";
 import { useMemo } from "react";
-import { alertsQuery, allowedLimit, isOpen, metricName, monitorQuery, useEvaluate, type Alert, type Monitor, type MonitorWindow } from "~/api/monitoring.ts";
+import { alertsQuery, allowedLimit, isOpen, metricName, monitorQuery, useEvaluate, type Alert, type Monitor, type MonitorSpec, type MonitorWindow } from "~/api/monitoring.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Stat, Stats } from "~/components/card.tsx";
 import { ErrorChart } from "~/components/charts/error-chart.tsx";
@@ -14,7 +14,9 @@ import { say } from "~/components/toast.tsx";
 import { change, count, figure, plural, share, span, words } from "~/lib/view-text.ts";
 import { usePart, useView } from "~/lib/view.ts";
 import { DriftMap } from "./drift-map.tsx";
+import { ProfileCard } from "./profile-card.tsx";
 import { ReportCard } from "./report-card.tsx";
+import { RuleCard } from "./rule-card.tsx";
 import { VolumeChart } from "./volume-chart.tsx";
 
 export function MonitorPage() {
@@ -88,11 +90,24 @@ function Watch({ monitor, alerts }: { monitor: Monitor; alerts: readonly Alert[]
         <div className="c7 stack">
           <DriftMap monitor={monitor} picked={picked?.from} onPick={pick} />
           <VolumeChart monitor={monitor} range={range} picked={picked?.from} onPick={pick} />
+          <ProfileCard model={monitor.model} />
+          {monitor.spec && <RuleCard key={view["try"] ?? ""} model={monitor.model} spec={monitor.spec} proposed={proposal(view["try"])} />}
         </div>
         <div className="c5 stack">{picked && <ReportCard model={monitor.model} window={picked} windows={monitor.windows} spec={monitor.spec} alerts={alerts} onPick={pick} />}</div>
       </div>
     </>
   );
+}
+
+/** A rule that an alert suggests, carried in the address. */
+function proposal(text: string | undefined): MonitorSpec | undefined {
+  if (!text) return undefined;
+  try {
+    const found: unknown = JSON.parse(text);
+    return found && typeof found === "object" && !Array.isArray(found) ? (found as MonitorSpec) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function Headline({ monitor, latest, alerts }: { monitor: Monitor; latest: MonitorWindow | undefined; alerts: readonly Alert[] }) {

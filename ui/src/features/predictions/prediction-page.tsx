@@ -1,5 +1,7 @@
 /** One prediction: what went in, what came out, what came true, and the way back to the rows. */
 import { useQuery } from "@tanstack/react-query";
+import { Flag } from "lucide-react";
+import { useState } from "react";
 import { featureList, predictionQuery, type Prediction } from "~/api/predictions.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
@@ -7,7 +9,9 @@ import { LineageGraph, LineageStrip } from "~/components/lineage.tsx";
 import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
 import { ExplainCard } from "./explain-card.tsx";
+import { FlagDialog } from "./flag-dialog.tsx";
 import { ReplayCard } from "./replay-card.tsx";
+import { SimilarCard } from "./similar-card.tsx";
 import { CopyAs, CopyButton, origin } from "~/components/snippet.tsx";
 import { Loaded } from "~/components/states.tsx";
 import { When } from "~/components/when.tsx";
@@ -46,8 +50,10 @@ function Body({ prediction }: { prediction: Prediction }) {
   const { prediction: value, label } = prediction;
   const number = typeof value === "number" ? value : null;
   const truth = typeof label === "number" ? label : null;
+  const [flagging, setFlagging] = useState(false);
   return (
     <>
+      <FlagDialog id={prediction.id} label={label} words={typeof value === "string"} open={flagging} onClose={() => setFlagging(false)} />
       <Stats>
         <Stat label="Prediction">{number === null ? cell(value) : figure(number)}</Stat>
         <Stat label="Came true" sub={prediction.label_time ? <When at={prediction.label_time} exact /> : undefined}>
@@ -79,9 +85,17 @@ function Body({ prediction }: { prediction: Prediction }) {
               </table>
             </div>
           </Card>
+          <SimilarCard id={prediction.id} />
         </div>
         <div className="c5 stack">
-          <Card title="Record">
+          <Card
+            title="Record"
+            tools={
+              <button type="button" className="button small" onClick={() => setFlagging(true)}>
+                <Flag size={13} /> The label is wrong
+              </button>
+            }
+          >
             <Facts
               entries={[
                 ["event time", <When key="event" at={prediction.event_time} exact />],

@@ -1,7 +1,7 @@
 /** The prediction archive, newest first, by model and time. */
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { modelsQuery } from "~/api/models.ts";
-import { predictionsQuery, type Prediction } from "~/api/predictions.ts";
+import { predictionsQuery, predictionsSampleQuery, type Prediction } from "~/api/predictions.ts";
 import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
 import { CopyAs, origin } from "~/components/snippet.tsx";
@@ -10,6 +10,8 @@ import { Table, type Column } from "~/components/table.tsx";
 import { When } from "~/components/when.tsx";
 import { cell, figure, milliseconds, plural } from "~/lib/view-text.ts";
 import { useView } from "~/lib/view.ts";
+import { SliceBar } from "./slice-bar.tsx";
+import { SliceChart } from "./slice-chart.tsx";
 
 const link = (row: Prediction) => `/predictions/${encodeURIComponent(row.id)}`;
 
@@ -39,7 +41,11 @@ const COLUMNS: readonly Column<Prediction>[] = [
 export function PredictionsPage() {
   const [view, setView] = useView();
   const models = useQuery(modelsQuery).data ?? [];
-  const filter = { ...(view["model"] ? { model: view["model"] } : {}), ...(view["from"] ? { from: `${view["from"]}T00:00:00Z` } : {}), ...(view["to"] ? { to: `${view["to"]}T00:00:00Z` } : {}) };
+  const features = useQuery({ ...predictionsSampleQuery(view["model"]), enabled: Boolean(view["model"]) }).data ?? [];
+  const slice = view["model"] ? { model: view["model"], ...(view["from"] ? { from: `${view["from"]}T00:00:00Z` } : {}), ...(view["to"] ? { to: `${view["to"]}T00:00:00Z` } : {}), ...(view["filter"] ? { filter: view["filter"] } : {}) } : undefined;
+  const by = view["by"] ?? "event_time";
+  const columns = [...new Set(["event_time", "prediction", "label", "version", ...features, by])];
+  const filter = { ...(view["filter"] && view["model"] ? { filter: view["filter"] } : {}), ...(view["model"] ? { model: view["model"] } : {}), ...(view["from"] ? { from: `${view["from"]}T00:00:00Z` } : {}), ...(view["to"] ? { to: `${view["to"]}T00:00:00Z` } : {}) };
   const query = useInfiniteQuery(predictionsQuery(filter));
   const rows = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (
@@ -58,25 +64,10 @@ export function PredictionsPage() {
       }
     >
       <section className="card">
-        <header className="card-head filters">
-          <div className="field">
-            <label htmlFor="model">Model</label>
-            <select id="model" className="select" value={view["model"] ?? ""} onChange={(event) => setView({ model: event.target.value })}>
-              <option value="">every model</option>
-              {models.map((model) => (
-                <option key={model.name}>{model.name}</option>
-              ))}
-            </select>
-          </div>
-          <div className="field">
-            <label htmlFor="from">From</label>
-            <input id="from" type="date" className="input" value={view["from"] ?? ""} onChange={(event) => setView({ from: event.target.value })} />
-          </div>
-          <div className="field">
-            <label htmlFor="to">Before</label>
-            <input id="to" type="date" className="input" value={view["to"] ?? ""} onChange={(event) => setView({ to: event.target.value })} />
-          </div>
-        </header>
+        <SliceBar view={view} models={models} slice={slice} error={query.error} onView={setView} />
+      </section>
+      {slice && <SliceChart slice={slice} columns={columns} by={by} onBy={(column) => setView({ by: column })} onNarrow={(part) => setView({ filter: [view["filter"], part].filter(Boolean).join(" and ") })} />}
+      <section className="card">
         {query.error ? (
           <Failure error={query.error} retry={() => void query.refetch()} />
         ) : !query.data ? (
