@@ -128,7 +128,8 @@ impl Platform {
 
     /// Puts into service what the aliases of a model point at now.
     pub(crate) async fn follow_model(&self, model: &str) -> Result<(), Error> {
-        if let Some(applied) = specs::find(&mut self.db.read().await?, model).await? {
+        let applied = specs::find(&mut self.db.read().await?, model).await?;
+        if let Some(applied) = applied {
             self.follow_alias(&applied.spec).await?;
         }
         self.follow_endpoints(Some(model)).await

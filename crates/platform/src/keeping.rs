@@ -249,7 +249,8 @@ impl Platform {
         if holding.is_empty() {
             return Ok((holding, Vec::new()));
         }
-        for applied in specs::all(&mut self.db.read().await?).await? {
+        let all = specs::all(&mut self.db.read().await?).await?;
+        for applied in all {
             let model = &applied.spec.model;
             let mut read = self.db.read().await?;
             let versions = registry::list_versions(&mut read, model, MOST_LOOKED_AT, None).await?;

@@ -182,7 +182,9 @@ impl Platform {
     /// # Errors
     /// [`Error::ModelNotApplied`].
     pub async fn applied(&self, model: &str) -> Result<crate::AppliedSpec, Error> {
-        match specs::find(&mut self.db.read().await?, model).await? {
+        // The connection goes back before another one is asked for: many that wait for a second would wait for ever.
+        let found = specs::find(&mut self.db.read().await?, model).await?;
+        match found {
             Some(applied) => Ok(applied),
             None => match self.elsewhere(model).await? {
                 Some(elsewhere) => Ok(elsewhere),

@@ -130,7 +130,8 @@ impl Platform {
         let mut found = Vec::new();
         for name in named {
             // A dataset without rows is not there yet; the check then says so.
-            if let Some(version) = datasets::latest(&mut self.db.read().await?, name).await? {
+            let newest = datasets::latest(&mut self.db.read().await?, name).await?;
+            if let Some(version) = newest {
                 found.push((name.to_owned(), checks::Rows::Table(self.rows_of(&version).await?)));
             }
         }
