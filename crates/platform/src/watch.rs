@@ -198,10 +198,7 @@ impl Platform {
         reference: &Arc<Reference>,
         window: Window,
     ) -> Result<Vec<SegmentDrift>, Error> {
-        let model = &applied.spec.model;
-        let mut read = self.db.read().await?;
-        let named = monitoring::store::segments_within(&mut read, model, window.from, window.to).await?;
-        drop(read);
+        let named = self.segments_within(applied, summed, (window.from, window.to)).await?;
         let mut found = Vec::new();
         for (segment, _) in named.into_iter().take(MOST_SEGMENTS) {
             let range = (window.from, window.to);

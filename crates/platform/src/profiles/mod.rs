@@ -179,22 +179,52 @@ impl Platform {
                 whole.merge(&stored.profile, Grain::Day)?;
             }
         }
-        let window = Range::Time { from: from.as_micros(), to: to.as_micros() };
-        for rows in &summed.pending {
-            let rows = rows.within("event_time", &window)?;
-            if rows.row_count() == 0 {
-                continue;
-            }
-            let nothing_finer = Timestamp::from_micros(i64::MAX);
-            let (_, found) = sum_of(applied, &rows, summed.shape.clone(), nothing_finer).await?;
-            for (key, profile) in found {
-                if key.segment == segment {
-                    whole.merge(&profile, Grain::Day)?;
-                }
+        for (key, profile) in pending_between(applied, summed, (from, to)).await? {
+            if key.segment == segment {
+                whole.merge(&profile, Grain::Day)?;
             }
         }
         Ok(Some(whole))
     }
+
+    /// The segments that had predictions in `[from, to)`, pending rows included, and how many: the greatest first.
+    pub(crate) async fn segments_within(
+        &self,
+        applied: &AppliedSpec,
+        summed: &Summed,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<(String, u64)>, Error> {
+        let model = &applied.spec.model;
+        let stored = store::segments_within(&mut self.db.read().await?, model, from, to).await?;
+        let mut rows: BTreeMap<String, u64> = stored.into_iter().collect();
+        for (key, profile) in pending_between(applied, summed, (from, to)).await? {
+            if !key.segment.is_empty() {
+                *rows.entry(key.segment).or_default() += profile.rows;
+            }
+        }
+        let mut named: Vec<(String, u64)> = rows.into_iter().collect();
+        named.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+        Ok(named)
+    }
+}
+
+/// The sums by day of the rows in `[from, to)` that are in no version of the table yet.
+async fn pending_between(
+    applied: &AppliedSpec,
+    summed: &Summed,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<(StretchKey, StretchProfile)>, Error> {
+    let window = Range::Time { from: from.as_micros(), to: to.as_micros() };
+    let nothing_finer = Timestamp::from_micros(i64::MAX);
+    let mut sums = Vec::new();
+    for rows in &summed.pending {
+        let rows = rows.within("event_time", &window)?;
+        if rows.row_count() > 0 {
+            let (_, found) = sum_of(applied, &rows, summed.shape.clone(), nothing_finer).await?;
+            sums.extend(found);
+        }
+    }
+    Ok(sums)
 }
 
 async fn sum_of(

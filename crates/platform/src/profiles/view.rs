@@ -90,8 +90,7 @@ impl Platform {
         let whole = self.summed_between(&applied, &summed, &segment, range).await?.unwrap_or_default();
         let reference = self.reference(&applied, self.version_for(&applied).await?).await?;
         let volume = self.volume(&summed, &segment, window).await?;
-        let segments =
-            store::segments_within(&mut self.db.read().await?, model, window.from, window.to).await?;
+        let segments = self.segments_within(&applied, &summed, range).await?;
         let named = format!("{model}@{}..{}", window.from, window.to);
         let latency = whole.latency.as_ref().map(side);
         let (rows, failed) = (whole.rows, whole.failed);
