@@ -362,9 +362,10 @@ async fn a_symbolic_link_in_the_folder_leads_nowhere() {
 
 #[tokio::test]
 async fn a_store_that_cannot_be_opened_says_why() {
-    for (url, why) in
-        [("ftp://x", "only `file://` and `s3://` are known"), ("file://relative", "must be absolute")]
-    {
+    for (url, why) in [
+        ("ftp://x", "only `file://`, `s3://`, `gs://` and `az://` are known"),
+        ("file://relative", "must be absolute"),
+    ] {
         let error = Artifacts::open(&ArtifactsConfig::at(url)).await.unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
     }

@@ -77,13 +77,12 @@ async fn server_with(access: LocalAccess) -> Server {
         shown: None,
         more_outputs: vec![Output::new("size", OutputKind::Word, 1)],
     };
-    fixture
-        .app
-        .platform()
-        .archive
-        .declare("traffic", &[tables::Column::new("x", tables::ColumnType::Real)], tables::ColumnType::Real)
-        .await
-        .unwrap();
+    let columns = [
+        tables::Column::new("x", tables::ColumnType::Real),
+        tables::Column::new("output_size", tables::ColumnType::Text),
+    ];
+    let archive = &fixture.app.platform().archive;
+    archive.declare("traffic", &columns, tables::ColumnType::Real).await.unwrap();
     let offer = Offer {
         deployment: "traffic".into(),
         model: "traffic".into(),

@@ -100,5 +100,6 @@ async fn an_unknown_dataset_version_or_verdict_is_missing() {
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
         reply.problem();
     }
-    assert_eq!(server.get("/api/v1/datasets/traffic/versions/first").await.problem(), "invalid_path");
+    let unknown = server.get("/api/v1/datasets/traffic/versions/first").await;
+    assert_eq!(unknown.problem(), "dataset_version_not_found", "no tag is called so");
 }
