@@ -209,6 +209,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/{dataset}/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tags of a dataset. */
+        get: operations["list_dataset_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/tags/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Points a tag at a version, wherever it pointed before. */
+        put: operations["set_dataset_tag"];
+        post?: never;
+        /** Takes a tag away. */
+        delete: operations["remove_dataset_tag"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{dataset}/versions": {
         parameters: {
             query?: never;
@@ -219,8 +254,30 @@ export interface paths {
         /** The versions of a dataset, newest first. */
         get: operations["list_dataset_versions"];
         put?: never;
-        /** Adds rows as a new version, after every check that concerns them. The body is CSV (`text/csv`) or Parquet. */
+        /**
+         * Adds rows as a new version, after every check that concerns them. The body is CSV (`text/csv`), JSON lines
+         *     (`application/x-ndjson`), Parquet or Arrow. The header `gingham-origin` may hold an object of JSON with what is known of
+         *     where they come from: `kind`, `query`, `engine`, `external` (things of other systems, each with `namespace`, `name` and
+         *     `version`), `files`, `with`.
+         */
         post: operations["push_rows"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/versions/from-query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds what a query selects from other datasets as a new version. The versions that were read are kept with it. */
+        post: operations["select_dataset_version"];
         delete?: never;
         options?: never;
         head?: never;
@@ -234,7 +291,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A version with the profile of its rows. */
+        /** A version with the profile of its rows, named by its number, `latest`, a tag, or a moment at which it was the newest. */
         get: operations["get_dataset_version"];
         put?: never;
         post?: never;
@@ -251,7 +308,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The first rows of a version. */
+        /** Some rows of a version, in the order in which they came. */
         get: operations["preview_dataset_version"];
         put?: never;
         post?: never;
@@ -654,6 +711,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/labels/flag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that the label of a prediction is wrong, and perhaps what is right. What was recorded stays. */
+        post: operations["flag_label"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lineage": {
         parameters: {
             query?: never;
@@ -666,6 +740,23 @@ export interface paths {
         put?: never;
         /** Takes an event of OpenLineage. */
         post: operations["take_lineage_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lineage/delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How events of OpenLineage reach those who are told. */
+        get: operations["get_lineage_delivery"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1009,6 +1100,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{model}/versions/{version}/expected-rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rows that every engine must answer alike before it takes traffic; null when the version keeps none. */
+        get: operations["get_expected_rows"];
+        /** Keeps rows with a version, in place of those that it kept. They hold from its next deployment on. */
+        put: operations["put_expected_rows"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{model}/versions/{version}/importance": {
         parameters: {
             query?: never;
@@ -1108,6 +1217,26 @@ export interface paths {
         put?: never;
         /** Looks at the windows that have ended by `until`; what was looked at before is not looked at again. */
         post: operations["evaluate_monitor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitors/{model}/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every input and the predictions of a model over a stretch of time, judged against what the version in service was trained
+         *     on. No archived row is read for it: what counts are the profiles that were kept as rows arrived.
+         */
+        get: operations["get_profile"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1284,6 +1413,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prediction-charts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Predictions by the value of a column: how many, how many with a label, and how wrong those were. */
+        get: operations["chart_predictions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prediction-slices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps the predictions of a slice, with features, answers and labels, as a new version of a dataset. */
+        post: operations["save_slice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/predictions": {
         parameters: {
             query?: never;
@@ -1344,6 +1507,23 @@ export interface paths {
         };
         /** Computes a prediction again from its archived features, with the version that answered then. */
         get: operations["replay_prediction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/predictions/{prediction}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Predictions of the same model, from three months around it, whose inputs are most like those of one of them. */
+        get: operations["similar_predictions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2373,6 +2553,43 @@ export interface components {
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
         };
+        /** @description What is selected into a version. */
+        DatasetSelection: {
+            /** @description SQL over `datasets.NAME` and `datasets."NAME@VERSION"`. */
+            query: string;
+            /** @description Whether the rows stand in place of those before rather than behind them. */
+            replace?: boolean;
+        };
+        /** @description A name that points at a version. */
+        DatasetTagBody: {
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            set_at: string;
+            /** @description By whom. */
+            set_by: string;
+            /** @description The tag. */
+            tag: string;
+            /**
+             * Format: int64
+             * @description Where it points.
+             */
+            version: number;
+        };
+        /** @description Where a tag is to point. */
+        DatasetTagChange: {
+            /**
+             * Format: int64
+             * @description The number of the version.
+             */
+            version: number;
+        };
+        /** @description The tags of a dataset. */
+        DatasetTagList: {
+            /** @description By name. */
+            items: components["schemas"]["DatasetTagBody"][];
+        };
         /** @description An immutable snapshot of a dataset. */
         DatasetVersionBody: {
             /** @description Who made it. */
@@ -2469,10 +2686,30 @@ export interface components {
             /** @description Always true; what does not arrive is a problem. */
             delivered: boolean;
         };
+        /** @description How many events stand how with one who is told. */
+        DeliveryBody: {
+            /**
+             * Format: int64
+             * @description How many events.
+             */
+            events: number;
+            /** @description Why one of them is where it is, if there is a reason. */
+            reason?: string | null;
+            /** @description `waiting`, `sent` or `dropped`. */
+            state: string;
+            /** @description Who is told. */
+            target: string;
+        };
+        /** @description How events stand with those who are told. */
+        DeliveryList: {
+            /** @description By target and state. */
+            items: components["schemas"]["DeliveryBody"][];
+        };
         /** @description A named endpoint and what stands behind it. */
         DeploymentBody: {
             /** @description The alias that it follows; null when it is pinned to a version. */
             alias?: string | null;
+            computed_by?: components["schemas"]["PlaceBody"] | null;
             /** @description Where it is asked, by the Open Inference Protocol. */
             endpoint: string;
             /**
@@ -2695,6 +2932,22 @@ export interface components {
             fields: {
                 [key: string]: string;
             };
+        };
+        /** @description A label that is wrong. */
+        FlagBody: {
+            /** @description The prediction whose label it is. */
+            prediction: string;
+            /** @description Why it is wrong. */
+            reason: string;
+            /** @description What is right, if that is known: it counts from now on, before every label from elsewhere. */
+            value?: Record<string, never> | null;
+        };
+        /** @description That it was noted. */
+        Flagged: {
+            /** @description Whether a right value was given and counts now. */
+            corrected: boolean;
+            /** @description The prediction. */
+            prediction: string;
         };
         /** @description Broken glass. */
         GlassBody: {
@@ -3092,6 +3345,10 @@ export interface components {
         NewDeploymentBody: {
             /** @description The alias whose version answers; `champion` when absent. */
             alias?: string | null;
+            /** @description On what the model is computed: `cpu`, `cuda` or `cuda:1`; `cpu` when absent. */
+            device?: string | null;
+            /** @description Its limits, with the words of `deployment.limits` in a `gingham.yaml`; the usual ones when absent. */
+            limits?: Record<string, never> | null;
             /** @description The model, such as one that was registered through MLflow. */
             model: string;
             /** @description The name that requests use; the model's when absent. */
@@ -3260,6 +3517,17 @@ export interface components {
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
         };
+        /** @description Where a version is computed. */
+        PlaceBody: {
+            /** @description On which device, such as `cpu` or `cuda:0`. */
+            device: string;
+            /** @description The engine: `gingham`, `onnxruntime` or `python`. */
+            engine: string;
+            /** @description What computes: `cpu` or `cuda`. */
+            provider: string;
+            /** @description The release of the engine. */
+            release: string;
+        };
         /** @description What applying changes, or has changed. */
         PlanBody: {
             /** @description Each part of the file with what happens to it. */
@@ -3392,12 +3660,27 @@ export interface components {
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
         };
-        /** @description The first rows of a version. */
+        /** @description Some rows of a version. */
         PreviewBody: {
             /** @description Names and types. */
             columns: components["schemas"]["ColumnBody"][];
+            /**
+             * Format: int64
+             * @description How many rows come before them.
+             */
+            offset: number;
             /** @description The rows, each with a value a column. */
             rows: unknown[][];
+            /**
+             * Format: int64
+             * @description How many rows the version has in all.
+             */
+            rows_total: number;
+            /**
+             * Format: int64
+             * @description Which version they are of.
+             */
+            version: number;
         };
         /** @description Who is asking. */
         PrincipalBody: {
@@ -3811,6 +4094,21 @@ export interface components {
             /** @description Where the next page begins; absent on the last one. */
             next_cursor?: string | null;
         };
+        /** @description The version that a slice became. */
+        SavedSlice: {
+            /** @description The dataset. */
+            dataset: string;
+            /**
+             * Format: int64
+             * @description Rows that the slice brought.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Its version.
+             */
+            version: number;
+        };
         /** @description The columns of a table. */
         SchemaBody: {
             /** @description In order. */
@@ -3849,10 +4147,34 @@ export interface components {
             /** @description Its title. */
             title: string;
         };
+        /** @description Predictions that are like one of them. */
+        SimilarList: {
+            /** @description The nearest first. */
+            items: Record<string, never>[];
+        };
         /** @description A monitor to be played on the past. */
         Simulate: {
             /** @description The `monitor` part of a `gingham.yaml`. */
             monitor: Record<string, never>;
+        };
+        /** @description A slice of the archive that becomes a dataset version. */
+        SliceBody: {
+            /** @description The dataset; made when there is none of that name. */
+            dataset: string;
+            /** @description What must hold. */
+            filter?: string;
+            /**
+             * Format: date-time
+             * @description From when on.
+             */
+            from?: string | null;
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: date-time
+             * @description Until before when.
+             */
+            to?: string | null;
         };
         /** @description A `gingham.yaml` with the files beside it that it names. */
         SpecBody: {
@@ -4623,6 +4945,100 @@ export interface operations {
             };
         };
     };
+    list_dataset_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetTagList"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_dataset_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetTagChange"];
+            };
+        };
+        responses: {
+            /** @description the tag points there */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_dataset_tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the tag is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_dataset_versions: {
         parameters: {
             query?: {
@@ -4663,6 +5079,8 @@ export interface operations {
             query?: {
                 /** @description Where the rows come from, in words. */
                 origin?: string;
+                /** @description Whether the rows stand in place of those before rather than behind them. */
+                replace?: boolean;
             };
             header?: never;
             path: {
@@ -4695,13 +5113,47 @@ export interface operations {
             };
         };
     };
+    select_dataset_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetSelection"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushedBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_dataset_version: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 dataset: string;
-                version: number;
+                version: string;
             };
             cookie?: never;
         };
@@ -4731,11 +5183,13 @@ export interface operations {
             query?: {
                 /** @description How many at most: 1 to 1000, 50 if not said. */
                 limit?: number;
+                /** @description How many rows come before them: 0 if not said. */
+                offset?: number;
             };
             header?: never;
             path: {
                 dataset: string;
-                version: number;
+                version: string;
             };
             cookie?: never;
         };
@@ -5577,6 +6031,38 @@ export interface operations {
             };
         };
     };
+    flag_label: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FlagBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Flagged"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_lineage: {
         parameters: {
             query: {
@@ -5639,10 +6125,42 @@ export interface operations {
             };
         };
     };
+    get_lineage_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_lineage_graph: {
         parameters: {
             query: {
-                /** @description `run:ID`, `version:MODEL@NUMBER`, `dataset:NAME@NUMBER` or `dataset:NAMESPACE/NAME`. */
+                /**
+                 * @description `prediction:ID`, `predictions:MODEL@NUMBER`, `deployment:NAME`, `model:NAME`, `version:MODEL@NUMBER`, `run:ID`,
+                 *     `pipeline_run:ID`, `dataset:NAME@NUMBER`, `dataset:NAMESPACE/NAME`, `files:DIGEST`, or the id of a run or
+                 *     prediction alone.
+                 */
                 object: string;
                 /** @description Towards what it came from; both ways when neither is said. */
                 up?: boolean;
@@ -6367,6 +6885,74 @@ export interface operations {
             };
         };
     };
+    get_expected_rows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                /** @description a number, an alias or `latest` */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    put_expected_rows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                /** @description a number, an alias or `latest` */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     importance_of_version: {
         parameters: {
             query?: never;
@@ -6558,6 +7144,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Evaluated"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_profile: {
+        parameters: {
+            query?: {
+                /** @description From when on; the last seven days if not said. */
+                from?: string;
+                /** @description Until when; until the newest prediction if not said. */
+                to?: string;
+                /** @description Only predictions of this segment, as `COLUMN=VALUE`. */
+                segment?: string;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
             /** @description a failure */
@@ -6897,6 +7520,77 @@ export interface operations {
             };
         };
     };
+    chart_predictions: {
+        parameters: {
+            query: {
+                /** @description The model. */
+                model: string;
+                /** @description The column: a feature, `prediction`, `label`, `event_time` … */
+                column: string;
+                /** @description Only those about this moment or later. */
+                from?: string;
+                /** @description Only those about a moment before this. */
+                to?: string;
+                /** @description What must hold, such as `temp > 290 and weather_main = Rain`. */
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    save_slice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SliceBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedSlice"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_predictions: {
         parameters: {
             query?: {
@@ -6906,6 +7600,8 @@ export interface operations {
                 from?: string;
                 /** @description Only those about a moment before this. */
                 to?: string;
+                /** @description What must hold, such as `temp > 290 and weather_main = Rain`; only with `model`. */
+                filter?: string;
                 /** @description How many at most: 1 to 1000, 50 if not said. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
@@ -7013,6 +7709,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayBody"];
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    similar_predictions: {
+        parameters: {
+            query?: {
+                /** @description 1 to 100, 8 if not said. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                prediction: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarList"];
                 };
             };
             /** @description a failure */
