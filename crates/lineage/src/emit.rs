@@ -129,6 +129,7 @@ impl TellDataset {
 
     /// The same in a version. A version is never part of a name: that is how graphs of different tools join.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and names are handed over as they come")]
     pub fn with_version(mut self, version: impl ToString) -> Self {
         let facet = json!({"datasetVersion": version.to_string()});
         put_facet(&mut self.facets, "version", "1-0-1/DatasetVersionDatasetFacet", facet);

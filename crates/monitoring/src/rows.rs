@@ -122,7 +122,7 @@ impl Rows {
 
     /// Answers that are words, and what came true.
     #[must_use]
-    pub fn words(&self) -> Option<&(Vec<Option<String>>, Vec<Option<String>>)> {
+    pub fn words(&self) -> Option<&Answers> {
         self.words.as_ref()
     }
 

@@ -114,17 +114,11 @@ fn eigen(mut matrix: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
                 let tangent = if theta == 0.0 { 1.0 } else { tangent };
                 let cosine = 1.0 / tangent.mul_add(tangent, 1.0).sqrt();
                 let sine = tangent * cosine;
-                for k in 0..width {
-                    let (left, right) = (matrix[k][i], matrix[k][j]);
-                    matrix[k][i] = cosine * left - sine * right;
-                    matrix[k][j] = sine * left + cosine * right;
+                let (above, below) = matrix.split_at_mut(j);
+                for (upper, lower) in above[i].iter_mut().zip(&mut below[0]) {
+                    (*upper, *lower) = (cosine * *upper - sine * *lower, sine * *upper + cosine * *lower);
                 }
-                for k in 0..width {
-                    let (left, right) = (matrix[i][k], matrix[j][k]);
-                    matrix[i][k] = cosine * left - sine * right;
-                    matrix[j][k] = sine * left + cosine * right;
-                }
-                for row in &mut vectors {
+                for row in matrix.iter_mut().chain(&mut vectors) {
                     let (left, right) = (row[i], row[j]);
                     row[i] = cosine * left - sine * right;
                     row[j] = sine * left + cosine * right;

@@ -177,6 +177,7 @@ async fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Request> {
 }
 
 /// A refusal as Kubernetes words it.
+#[expect(clippy::needless_pass_by_value, reason = "words are made where they are handed over")]
 fn status(code: u16, reason: &str, message: String, details: Value) -> (u16, Value) {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",

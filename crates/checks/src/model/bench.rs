@@ -12,6 +12,9 @@ use crate::{CheckResult, Drifts, Outcome, SampleRow, Severity, Verdict};
 /// How long a condition may take to be found true or false.
 const CONDITION_DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
 
+/// A name, the figure that goes by it, and the loss of each row.
+pub(super) type NamedFigure = (String, Option<f64>, Vec<f64>);
+
 /// Why a check cannot be evaluated.
 #[derive(Debug, Clone)]
 pub(super) struct Failed {
@@ -259,7 +262,7 @@ impl Bench<'_> {
         metric: &str,
         keep: &[bool],
         whole: bool,
-    ) -> Result<Vec<(String, Option<f64>, Vec<f64>)>, Failed> {
+    ) -> Result<Vec<NamedFigure>, Failed> {
         let truth = self.truth()?;
         let picked = |values: &[f64]| -> Vec<f64> {
             values.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| *value).collect()

@@ -80,7 +80,7 @@ pub(super) fn consumers(bench: &Bench<'_>) -> Result<Found, Failed> {
         for (name, kind) in &consumer.sends {
             match bench.inputs().iter().find(|input| input.name == *name) {
                 None => {
-                    breaks.push(format!("{} sends `{name}`, which the model does not take", consumer.name))
+                    breaks.push(format!("{} sends `{name}`, which the model does not take", consumer.name));
                 }
                 Some(input) if input.kind != *kind => breaks.push(format!(
                     "{} sends {} as `{name}`, the model takes {}",

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use stats::{Part, SliceColumn, SliceLimits, WeakSlice};
 use tables::{Table, Values};
 
-use super::bench::{Bench, Failed, Found};
+use super::bench::{Bench, Failed, Found, NamedFigure};
 use super::words::{figure, in_words, share};
 use super::{FairnessBound, ModelCheck};
 use crate::SampleRow;
@@ -126,7 +126,7 @@ impl<'a> Side<'a> {
     }
 
     /// The figures of the champion on the same rows; `None` when there is no champion.
-    fn champion(&self, metric: &str) -> Result<Option<(String, Option<f64>, Vec<f64>)>, Failed> {
+    fn champion(&self, metric: &str) -> Result<Option<NamedFigure>, Failed> {
         let Some((name, predicted)) = self.bench.champion()? else { return Ok(None) };
         let predicted = picked(predicted, &self.keep);
         let value = metric_of(metric, &self.truth, &predicted);
@@ -208,7 +208,7 @@ fn judged_by_rule(
     let value = side.value(&rule.metric)?;
     let losses = side.losses(&rule.metric);
     let whole = check.where_sql.is_none() && side.keep.iter().all(|keep| *keep);
-    let rivals: Vec<(String, Option<f64>, Vec<f64>)> = match rule.demand {
+    let rivals: Vec<NamedFigure> = match rule.demand {
         Demand::Beats { others: Others::Champion, .. } => side.champion(&rule.metric)?.into_iter().collect(),
         Demand::Beats { others: Others::Baselines, .. } => {
             bench.baselines(&rule.metric, &side.keep, whole)?

@@ -279,7 +279,7 @@ impl Reader<'_> {
                     _ => self.import("unknown", "unknown")?,
                 }
             }
-            0x82 | 0x83 | 0x84 => {
+            0x82..=0x84 => {
                 let bytes = [1, 2, 4].get(usize::from(code - 0x82)).copied().unwrap_or(1);
                 let extension = self.number(bytes)?;
                 self.import("copyreg-extension", &extension.to_string())?;

@@ -23,7 +23,7 @@ fn rows(from: usize, count: usize) -> Table {
     let place = from..from + count;
     let noise = |row: usize| ((row * 7_919) % 101) as f64 / 101.0 - 0.5;
     let x = |row: usize| ((row * 31) % 50) as f64;
-    let group = |row: usize| if row % 2 == 0 { "a" } else { "b" };
+    let group = |row: usize| if row.is_multiple_of(2) { "a" } else { "b" };
     Table::from_columns(vec![
         ("at".into(), Values::Time(place.clone().map(|row| Some(row as i64)).collect())),
         ("x".into(), Values::Real(place.clone().map(|row| Some(x(row))).collect())),

@@ -466,7 +466,7 @@ fn surroundings(written: &Written, kinds: &mut Vec<ModelCheckKind>) -> Result<()
         kinds.push(ModelCheckKind::Leakage { alone, duplicates });
     }
     if let Some(LatencyWritten { rows, p99_ms }) = written.latency {
-        if !(1..=100_000).contains(&rows) || !(p99_ms > 0.0 && p99_ms.is_finite()) {
+        if !((1..=100_000).contains(&rows) && p99_ms > 0.0 && p99_ms.is_finite()) {
             return Err(format!("check `{id}`: `rows` are 1 to 100000, `p99_ms` is above 0"));
         }
         kinds.push(ModelCheckKind::Latency { rows, p99_ms });

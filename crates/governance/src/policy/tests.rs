@@ -14,6 +14,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "values are written where they are handed over")]
 fn policy(rest: Value) -> Policy {
     let mut whole = json!({ "policy": "p", "tier": "t", "approvals": "automatic" });
     whole.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
@@ -67,6 +68,7 @@ fn judged(policy: &Policy, facts: &Facts) -> (Standing, String) {
     (verdict.standing, whys.join(" | "))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "values are written where they are handed over")]
 fn check(asked: Value, change: impl FnOnce(&mut Facts), standing: Standing, why: &str) {
     let mut facts = facts();
     change(&mut facts);
@@ -253,7 +255,7 @@ fn one_person_fills_one_place_and_people_are_seated_where_they_are_needed() {
 fn a_wish_for_changes_stops_even_an_automatic_approval_until_the_digest_changes() {
     let against = |digest: &'static str| {
         move |facts: &mut Facts| {
-            facts.approvals = vec![says("ada", "approver", Opinion::RequestChanges, digest)]
+            facts.approvals = vec![says("ada", "approver", Opinion::RequestChanges, digest)];
         }
     };
     check(json!({}), against("2"), Standing::Refused, "`ada` asked for changes");

@@ -53,7 +53,7 @@ pub(crate) fn shap(
         }
         "background"
     };
-    let base = offset + trees.iter().map(|tree| expected(tree)).sum::<f64>();
+    let base = offset + trees.iter().map(expected).sum::<f64>();
     let mut found = super::Explanation { base, contributions: Vec::new(), sums: Vec::new(), covers };
     for row in rows.chunks_exact(width.max(1)) {
         let mut added = vec![0.0; width];

@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let tensors = vec![
+        let tensors = [
             ("a", Tensor::vector(Data::Float64(vec![1.5, f64::NAN]))),
             ("b", Tensor::matrix(2, 3, Data::Int64((0..6).collect())).unwrap()),
             ("c", Tensor::vector(Data::Text(vec!["x".into(), "é".into()]))),

@@ -79,7 +79,7 @@ fn exact(profile: &StretchProfile) -> String {
                 );
             }
             Values::Texts(texts) => {
-                text += &format!("{} {:?} {}", texts.empty, texts.levels, texts.distinct.estimate().round())
+                text += &format!("{} {:?} {}", texts.empty, texts.levels, texts.distinct.estimate().round());
             }
         }
     }

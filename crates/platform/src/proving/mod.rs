@@ -7,7 +7,7 @@ mod drifts;
 mod predictor;
 mod surroundings;
 
-use base::{Actor, NewEvent, ObjectRef};
+use base::{Actor, NewEvent, ObjectRef, Timestamp};
 use checks::model::{Footprint, ModelCheck, Package, Predictor, Rival, Subject, evaluate_model};
 use checks::store::StoredVerdict;
 use checks::{Outcome, Verdict};
@@ -66,7 +66,7 @@ pub async fn keep_verdict(
     model: &str,
     number: i64,
     actor: &Actor,
-    at: base::Timestamp,
+    at: Timestamp,
     verdict: &Verdict,
 ) -> Result<StoredVerdict, Error> {
     let object = version_object(model, number);
@@ -321,7 +321,7 @@ pub(crate) fn checks_of(applied: &AppliedSpec) -> Vec<ModelCheck> {
 
 /// The rows of a range, both ends within it.
 pub(crate) fn between(prepared: &Table, time: &str, range: &RowRange) -> Result<Table, Error> {
-    let from = range.from.map_or(i64::MIN, |from| from.as_micros());
+    let from = range.from.map_or(i64::MIN, Timestamp::as_micros);
     let end = range.to.map_or(i64::MAX, |to| to.as_micros().saturating_add(1));
     let (before_end, _) = split_at(prepared, time, end)?;
     Ok(split_at(&before_end, time, from)?.1)

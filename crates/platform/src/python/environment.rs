@@ -57,7 +57,7 @@ impl Platform {
                 lock
             }
         };
-        let named = Digest::of(&[python.unwrap_or_default().as_bytes(), b"\n", &lock].concat());
+        let named = Digest::of([python.unwrap_or_default().as_bytes(), b"\n", &lock].concat());
         let folder = parent.join(name_of(named));
         let interpreter = folder.join("venv/bin/python");
         let complete = folder.join("complete");

@@ -167,7 +167,7 @@ impl Replica {
         match version {
             Some(version) => tracing::info!(deployment.name = %name, "`{name}` serves version {version}"),
             None => {
-                tracing::info!(deployment.name = %name, "`{name}` serves nothing: no version answers at the server")
+                tracing::info!(deployment.name = %name, "`{name}` serves nothing: no version answers at the server");
             }
         }
         Ok(())

@@ -24,7 +24,7 @@ pub struct RowWriter {
 
 enum Out {
     Plain(BufWriter<File>),
-    Packed(GzEncoder<BufWriter<File>>),
+    Packed(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl Write for Out {
@@ -63,8 +63,11 @@ impl RowWriter {
         let file = File::create(&beside).map_err(|error| storage("write", &beside, &error))?;
         let out = BufWriter::with_capacity(1 << 20, file);
         let packed = name.ends_with(".gz") && format != RowFormat::Parquet;
-        let out =
-            if packed { Out::Packed(GzEncoder::new(out, Compression::fast())) } else { Out::Plain(out) };
+        let out = if packed {
+            Out::Packed(Box::new(GzEncoder::new(out, Compression::fast())))
+        } else {
+            Out::Plain(out)
+        };
         Ok(Self {
             target: target.to_owned(),
             beside,

@@ -62,7 +62,7 @@ impl Objects {
             ["apis", group, version, rest @ ..] => (format!("{group}/{version}"), rest),
             _ => return missing(&request.path),
         };
-        if !known.contains(&group.as_str()) && !(self.keda && group == "keda.sh/v1alpha1") {
+        if !(known.contains(&group.as_str()) || self.keda && group == "keda.sh/v1alpha1") {
             return missing(&request.path);
         }
         let ["namespaces", namespace, plural, name] = rest else { return missing(&request.path) };

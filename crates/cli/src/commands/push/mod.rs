@@ -80,7 +80,10 @@ struct Found {
 
 impl Found {
     fn new(rows: Table, source: String, facts: Value) -> Self {
-        let mut facts = facts.as_object().cloned().unwrap_or_default();
+        let mut facts = match facts {
+            Value::Object(facts) => facts,
+            _ => Map::new(),
+        };
         facts.insert("with".to_owned(), json!(concat!("gingham ", env!("CARGO_PKG_VERSION"))));
         Self { rows, source, facts }
     }
