@@ -134,7 +134,7 @@ def told(place: Place, binary: str, tmp_path_factory: pytest.TempPathFactory) ->
     mlflow.set_experiment("models")
     with mlflow.start_run() as run:
         mlflow.log_param("depth", 3)
-    client = mlflow.MlflowClient()
+    client = mlflow.MlflowClient(place.url, place.url)  # whatever registry other tests have set
     client.create_registered_model("speeds")
     client.create_model_version("speeds", f"{run.info.artifact_uri}/model", run_id=run.info.run_id)
 

@@ -13,14 +13,24 @@ Row = Mapping[str, Any]
 
 
 class Predictions(list[Any]):
-    """The predicted values in the order of the rows."""
+    """The predicted values in the order of the rows: the first output of the model.
+
+    ``outputs`` has every output by name, such as a classifier's scores, flat and row by row.
+    """
 
     def __init__(
-        self, values: Iterable[Any], *, model: str, version: Optional[str], ids: Optional[list[str]]
+        self,
+        values: Iterable[Any],
+        *,
+        model: str,
+        version: Optional[str],
+        ids: Optional[list[str]],
+        outputs: Optional[Mapping[str, list[Any]]] = None,
     ) -> None:
         super().__init__(values)
         self.model = model
         self.version = version
+        self.outputs = dict(outputs or {})
         self._ids = ids
 
     @property
@@ -49,13 +59,14 @@ def predict(
     answer = transport.post(f"{path}/infer", body)
     outputs = {output["name"]: output["data"] for output in answer["outputs"]}
     given = outputs.pop("prediction_id", None)
-    if len(outputs) != 1:
-        raise Invalid(f"`{deployment}` answers {len(outputs)} outputs, one is expected", code="answer_unexpected")
+    if not outputs:
+        raise Invalid(f"`{deployment}` answers without an output", code="answer_unexpected")
     return Predictions(
         next(iter(outputs.values())),
         model=answer.get("model_name", deployment),
         version=answer.get("model_version"),
         ids=[str(id) for id in given] if given is not None else None,
+        outputs=outputs,
     )
 
 

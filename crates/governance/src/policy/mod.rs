@@ -8,7 +8,7 @@
 //! | `approvals` | who may say yes, and whether enough have |
 //! | `judge` | from a policy and facts to a verdict |
 //!
-//! [`judge`] is a pure function: the same policy and facts give the same verdict in the command line, in the
+//! [`judge()`] is a pure function: the same policy and facts give the same verdict in the command line, in the
 //! API, in the interface and in CI. What is not known does not pass.
 
 mod approvals;

@@ -75,7 +75,7 @@ fn source_of(row: &Row) -> Result<ProfileSource, Error> {
     })
 }
 
-/// Forgets what was summed up of a table; its version is -1 until [`add_profiles`] has brought it to one.
+/// Forgets what was summed up of a table; its version is -1 until [`put_profiles`] has brought it to one.
 ///
 /// # Errors
 /// When the database fails; nothing is forgotten then.

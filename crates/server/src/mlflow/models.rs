@@ -152,11 +152,11 @@ pub(super) async fn set_alias(State(app): State<App>, asked: Asked) -> Answer {
 pub(super) async fn delete_alias(State(app): State<App>, asked: Asked) -> Answer {
     let name = asked.required("name")?.to_owned();
     let alias = asked.required("alias")?.to_owned();
-    app.platform()
-        .remove_alias(&name, &alias, "removed through MLflow's API", &asked.actor)
-        .await
-        .map_err(crate::problem::Problem::from)?;
-    Ok(super::nothing())
+    match app.platform().remove_alias(&name, &alias, "removed through MLflow's API", &asked.actor).await {
+        Ok(_) => Ok(super::nothing()),
+        Err(platform::Error::Registry(error)) => Err(error.into()),
+        Err(other) => Err(crate::problem::Problem::from(other).into()),
+    }
 }
 
 pub(super) async fn get_by_alias(State(app): State<App>, asked: Asked) -> Answer {
