@@ -133,7 +133,10 @@ async fn a_held_model_is_not_erased_and_a_lifted_one_is() {
     assert_eq!(erased.json()["erased"][0]["predictions"], 1, "{}", erased.body);
     let events = server.get("/api/v1/events?limit=50").await.body;
     assert!(events.contains("archive.erased") && events.contains("she asked for it"), "{events}");
-    assert!(!events.contains("c1\""), "the key of an erased entity is in the log of events: {events}");
+    // Alone or in a sentence; a hash may end in these letters by chance.
+    for shape in ["\"c1\"", "`c1`", " c1"] {
+        assert!(!events.contains(shape), "the key of an erased entity is in the log of events: {events}");
+    }
     server.send(put(json!({"keep": "1d", "reason": "little"}))).await;
     server.app.platform().archive.flush().await.unwrap();
     assert_eq!(server.app.platform().tidy_archive(std::time::Duration::ZERO).await.unwrap(), 1);
