@@ -12,7 +12,7 @@ import numpy
 import pytest
 import requests
 
-from traffic_row import MODEL, array
+from traffic_row import MODEL, NUMBERS, WORDS, array
 
 tritonhttp = pytest.importorskip("tritonclient.http")
 tritongrpc = pytest.importorskip("tritonclient.grpc")
