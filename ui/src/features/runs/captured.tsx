@@ -8,9 +8,14 @@ import { Snippet } from "~/components/snippet.tsx";
 import { Loaded } from "~/components/states.tsx";
 import { bytes, count, plural, shortDigest } from "~/lib/view-text.ts";
 
+/** What was captured of a run; `gingham run` leaves a tag, and without it nothing is asked for. */
+function useCapture(run: Run): Capture | null | undefined {
+  return useQuery({ ...captureQuery(run.id), enabled: run.tags?.["gingham.captured"] !== undefined }).data;
+}
+
 /** The command and how to do it again, what came out, and the log; nothing for runs that nobody captured. */
 export function Captured({ run }: { run: Run }) {
-  const capture = useQuery(captureQuery(run.id)).data;
+  const capture = useCapture(run);
   if (!capture) return null;
   return (
     <>
@@ -35,7 +40,7 @@ export function Captured({ run }: { run: Run }) {
 
 /** Code, environment, inputs and resources, for the narrow column. */
 export function CapturedFacts({ run }: { run: Run }) {
-  const capture = useQuery(captureQuery(run.id)).data;
+  const capture = useCapture(run);
   if (!capture) return null;
   const { code, environment, ended } = capture;
   const { git } = code;
