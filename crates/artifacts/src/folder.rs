@@ -26,10 +26,12 @@ impl Folder {
         let aside = folder.aside();
         make_folders(&folder.root, &aside)?;
         for entry in fs::read_dir(&aside)? {
-            let entry = entry?;
-            let age = entry.metadata()?.modified()?;
-            if SystemTime::now().duration_since(age).is_ok_and(|age| age > ABANDONED_AFTER) {
-                fs::remove_file(entry.path())?;
+            let path = entry?.path();
+            // Another process may publish or sweep its file at this moment.
+            if let Err(error) = sweep_if_abandoned(&path)
+                && !is_absence(&error)
+            {
+                return Err(error);
             }
         }
         Ok(folder)
@@ -236,6 +238,14 @@ impl Folder {
     }
 }
 
+fn sweep_if_abandoned(temporary: &Path) -> io::Result<()> {
+    let written = fs::metadata(temporary)?.modified()?;
+    if SystemTime::now().duration_since(written).is_ok_and(|age| age > ABANDONED_AFTER) {
+        fs::remove_file(temporary)?;
+    }
+    Ok(())
+}
+
 /// Whether nothing is there; a file in the place of a folder means the same.
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -274,5 +284,44 @@ fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
         Ok(()) => flush_folder(parent),
         Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => flush_folder(parent),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_opens_while_others_publish_into_it() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::open(root.path()).unwrap();
+        let ended = AtomicBool::new(false);
+        let opened = std::thread::scope(|threads| {
+            let writer = threads.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    let (_, path) = folder.aside_file().unwrap();
+                    fs::remove_file(path).unwrap();
+                }
+            });
+            let opened: io::Result<Vec<Folder>> = (0..2_000).map(|_| Folder::open(root.path())).collect();
+            ended.store(true, Ordering::Relaxed);
+            writer.join().unwrap();
+            opened
+        });
+        assert_eq!(opened.unwrap().len(), 2_000);
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_swept_once_it_is_old() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::open(root.path()).unwrap();
+        let (young, young_path) = folder.aside_file().unwrap();
+        let (old, old_path) = folder.aside_file().unwrap();
+        old.set_modified(SystemTime::now() - ABANDONED_AFTER - Duration::from_secs(1)).unwrap();
+        drop((young, old));
+        Folder::open(root.path()).unwrap();
+        assert!(young_path.exists() && !old_path.exists());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::{Clock, Digest, Period, SystemClock, Timestamp};
 use bytes::Bytes;
@@ -189,11 +188,10 @@ async fn chance_finds_no_schedule_that_loses_what_is_reachable() {
         let (folder, disk) = on_disk().await;
         let artifacts = if round == 2 { in_memory() } else { disk };
         let names: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
-        let ended = Arc::new(AtomicU64::new(0));
         let writers: Vec<_> = (0..3_u64)
             .map(|number| {
                 let url = format!("file://{}", folder.path().display());
-                let (shared, names, ended) = (artifacts.clone(), Arc::clone(&names), Arc::clone(&ended));
+                let (shared, names) = (artifacts.clone(), Arc::clone(&names));
                 tokio::spawn(async move {
                     let mut chance = Chance(seed + number * 7_919);
                     let mut mine = shared.clone();
@@ -236,12 +234,11 @@ async fn chance_finds_no_schedule_that_loses_what_is_reachable() {
                             _ => {}
                         }
                     }
-                    ended.fetch_add(1, Ordering::SeqCst);
                 })
             })
             .collect();
         let mut collections = 0;
-        while ended.load(Ordering::SeqCst) < 3 {
+        while !writers.iter().all(tokio::task::JoinHandle::is_finished) {
             match artifacts.collect(NOW, SystemClock.now(), &none).await {
                 Ok(_) => collections += 1,
                 // A name that was written a moment ago may point to what is still on its way.
