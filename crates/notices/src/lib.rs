@@ -2,7 +2,7 @@
 //!
 //! - [`Notice`] is what is told: what changed, since when, why, what it means, what to do.
 //! - [`Target`] is where it goes. Secrets are named (an environment variable or a file), never written down.
-//! - [`Sender`] sends one notice to one target, once. When to try again is the caller's: [`Error::is_lasting`] says
+//! - [`send`] sends one notice to one target, once. When to try again is the caller's: [`Error::is_lasting`] says
 //!   whether that makes sense, and [`pause_after`] how long to wait.
 
 #![cfg_attr(
@@ -22,7 +22,7 @@ mod target;
 pub use error::Error;
 pub use notice::{Notice, NoticeState};
 pub use secret::Secret;
-pub use send::{Sender, pause_after};
+pub use send::{pause_after, post_json, send};
 pub use sign::signature;
 pub use target::{MailTarget, Notifier, Target};
 

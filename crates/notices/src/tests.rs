@@ -113,7 +113,7 @@ mod tempfile_like {
 }
 
 async fn send(target: &Target, state: NoticeState) -> Result<(), Error> {
-    Sender::new().unwrap().send(target, &notice(state)).await
+    crate::send(target, &notice(state)).await
 }
 
 #[tokio::test]

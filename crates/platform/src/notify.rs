@@ -11,7 +11,7 @@ use std::time::Duration;
 use base::{Event, Period, Timestamp, id};
 use monitoring::store::{self, Attempt, NewOutgoing, Outgoing};
 use monitoring::{Alert, AlertState};
-use notices::{Notice, NoticeState, Notifier, Sender, pause_after};
+use notices::{Notice, NoticeState, Notifier, pause_after};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -77,24 +77,17 @@ impl Platform {
             });
         };
         let notice = Notice::test(id::new_hex_id(), self.clock.now());
-        Ok(Sender::new()?.send(&notifier.target, &notice).await?)
+        Ok(notices::send(&notifier.target, &notice).await?)
     }
 
     /// Makes and sends messages until `stop` becomes true.
     pub async fn keep_telling(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let sender = match Sender::new() {
-            Ok(sender) => sender,
-            Err(error) => {
-                tracing::error!(%error, "no messages can be sent");
-                return;
-            }
-        };
         while !*stop.borrow() {
             tokio::select! {
                 _ = stop.changed() => return,
                 () = tokio::time::sleep(EVERY) => {}
             }
-            if let Err(error) = self.tell(&sender).await {
+            if let Err(error) = self.tell().await {
                 tracing::error!(%error, "alerts cannot be told");
             }
         }
@@ -104,14 +97,14 @@ impl Platform {
     ///
     /// # Errors
     /// When the database fails or the file is wrong; nothing is lost then.
-    pub async fn tell(&self, sender: &Sender) -> Result<usize, Error> {
+    pub async fn tell(&self) -> Result<usize, Error> {
         let known = self.notifiers()?;
         self.write_notices(&known).await?;
         let now = self.clock.now();
         let due = store::due_notices(&mut self.db.read().await?, now, AT_ONCE as i64).await?;
         let mut sent = 0;
         for outgoing in due {
-            let (attempt, tried) = self.attempt(sender, &known, &outgoing, now).await?;
+            let (attempt, tried) = self.attempt(&known, &outgoing, now).await?;
             sent += usize::from(attempt == Attempt::Sent);
             self.note(&known, outgoing, attempt, tried).await?;
         }
@@ -203,7 +196,6 @@ impl Platform {
     /// Sends a message, if it is still to be sent.
     async fn attempt(
         &self,
-        sender: &Sender,
         known: &Notifiers,
         outgoing: &Outgoing,
         now: Timestamp,
@@ -230,7 +222,7 @@ impl Platform {
             return dropped("it cannot be read");
         };
         Ok((
-            match sender.send(&notifier.target, &notice).await {
+            match notices::send(&notifier.target, &notice).await {
                 Ok(()) => Attempt::Sent,
                 Err(error) if error.is_lasting() || outgoing.attempts + 1 >= MOST_ATTEMPTS => {
                     tracing::warn!(notifier.name = %notifier.name, %error, "a message was given up");

@@ -49,13 +49,6 @@ fn matters(event: &Event) -> bool {
 impl Platform {
     /// Reads the log on, and sends what is due, until `stop` becomes true.
     pub async fn keep_lineage(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let sender = match notices::Sender::new() {
-            Ok(sender) => sender,
-            Err(error) => {
-                tracing::error!(%error, "no events of lineage can be sent");
-                return;
-            }
-        };
         while !*stop.borrow() {
             tokio::select! {
                 _ = stop.changed() => return,
@@ -64,7 +57,7 @@ impl Platform {
             if let Err(error) = self.catch_up_lineage().await {
                 tracing::error!(%error, "the graph of lineage cannot be kept");
             }
-            if let Err(error) = self.tell_lineage(&sender).await {
+            if let Err(error) = self.tell_lineage().await {
                 tracing::error!(%error, "events of lineage cannot be told");
             }
         }
@@ -122,7 +115,7 @@ impl Platform {
     ///
     /// # Errors
     /// When the database fails or the file of targets is wrong; nothing is lost then.
-    pub async fn tell_lineage(&self, sender: &notices::Sender) -> Result<usize, Error> {
+    pub async fn tell_lineage(&self) -> Result<usize, Error> {
         let known = self.openlineage()?;
         if known.targets.is_empty() {
             // What happens while nobody is to be told stays untold.
@@ -136,7 +129,7 @@ impl Platform {
             return Ok(0);
         }
         self.write_events(&known).await?;
-        self.send_events(&known, sender).await
+        self.send_events(&known).await
     }
 
     async fn write_events(&self, known: &OpenLineage) -> Result<(), Error> {
@@ -193,7 +186,7 @@ impl Platform {
         Ok(())
     }
 
-    async fn send_events(&self, known: &OpenLineage, sender: &notices::Sender) -> Result<usize, Error> {
+    async fn send_events(&self, known: &OpenLineage) -> Result<usize, Error> {
         let mut sent = 0;
         loop {
             let due = outbox::due(&mut self.db.read().await?, self.clock.now()).await?;
@@ -201,7 +194,7 @@ impl Platform {
                 return Ok(sent);
             }
             for waiting in due {
-                let tried = known.attempt(sender, &waiting, self.clock.now()).await;
+                let tried = known.attempt(&waiting, self.clock.now()).await;
                 sent += usize::from(tried == outbox::Tried::Sent);
                 self.note_event(waiting.number, tried, self.clock.now()).await?;
             }

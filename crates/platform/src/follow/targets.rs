@@ -69,7 +69,7 @@ pub struct HttpTarget {
 
 impl OpenLineage {
     /// Brings an event to its target, if that is still there.
-    pub(super) async fn attempt(&self, sender: &notices::Sender, waiting: &Waiting, now: Timestamp) -> Tried {
+    pub(super) async fn attempt(&self, waiting: &Waiting, now: Timestamp) -> Tried {
         let Some(target) = self.targets.iter().find(|target| target.name == waiting.target) else {
             return Tried::Dropped("its target is no longer there".to_owned());
         };
@@ -82,7 +82,7 @@ impl OpenLineage {
                     Err(error) => error.to_string(),
                 }
             }
-            TargetKind::Http(http) => match send(sender, http, &waiting.event).await {
+            TargetKind::Http(http) => match send(http, &waiting.event).await {
                 Ok(()) => return Tried::Sent,
                 // An event that the other side does not want would hold back all that come after it.
                 Err(error) if is_unwanted(&error) => {
@@ -106,9 +106,9 @@ fn is_unwanted(error: &notices::Error) -> bool {
     matches!(error, notices::Error::Refused { status: 400 | 409 | 413 | 415 | 422, .. })
 }
 
-async fn send(sender: &notices::Sender, http: &HttpTarget, event: &str) -> Result<(), notices::Error> {
+async fn send(http: &HttpTarget, event: &str) -> Result<(), notices::Error> {
     let token = http.token.as_ref().map(Secret::read).transpose()?;
-    sender.post_json(&http.url, event.to_owned(), token.as_deref()).await
+    notices::post_json(&http.url, event.to_owned(), token.as_deref()).await
 }
 
 /// Adds a line, on disk when this returns. A line that a crash has cut off is ended first, so that it spoils no other.

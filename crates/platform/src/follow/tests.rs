@@ -111,19 +111,18 @@ async fn the_graph_joins_outer_sources_datasets_versions_and_models() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_is_told_once_and_nothing_before_anybody_was_to_be_told() {
     let (platform, _kept) = fixture::empty().await;
-    let sender = notices::Sender::new().unwrap();
     platform.push_rows("early", rows(&[1]), "a test", &actor()).await.unwrap();
-    assert_eq!(platform.tell_lineage(&sender).await.unwrap(), 0);
+    assert_eq!(platform.tell_lineage().await.unwrap(), 0);
     let file = platform.folder.join("told.jsonl");
     let targets = format!(
         "targets:\n- name: file\n  file: {}\n- name: gone\n  http: {{url: 'http://127.0.0.1:9/x'}}\n",
         file.display()
     );
     std::fs::write(platform.openlineage_file(), targets).unwrap();
-    assert_eq!(platform.tell_lineage(&sender).await.unwrap(), 0);
+    assert_eq!(platform.tell_lineage().await.unwrap(), 0);
     platform.push_rows("roads", rows(&[1, 2]), "a test", &actor()).await.unwrap();
-    assert_eq!(platform.tell_lineage(&sender).await.unwrap(), 2);
-    assert_eq!(platform.tell_lineage(&sender).await.unwrap(), 0);
+    assert_eq!(platform.tell_lineage().await.unwrap(), 2);
+    assert_eq!(platform.tell_lineage().await.unwrap(), 0);
     let lines: Vec<serde_json::Value> = std::fs::read_to_string(&file)
         .unwrap()
         .lines()
@@ -143,13 +142,13 @@ async fn what_happens_is_told_once_and_nothing_before_anybody_was_to_be_told() {
     // A file of targets that is wrong loses nothing.
     std::fs::write(platform.openlineage_file(), "targets: [{}]").unwrap();
     platform.push_rows("roads", rows(&[3]), "a test", &actor()).await.unwrap();
-    assert!(matches!(platform.tell_lineage(&sender).await, Err(Error::OpenLineageFile { .. })));
+    assert!(matches!(platform.tell_lineage().await, Err(Error::OpenLineageFile { .. })));
     std::fs::write(
         platform.openlineage_file(),
         format!("targets: [{{name: file, file: {}}}]", file.display()),
     )
     .unwrap();
-    assert_eq!(platform.tell_lineage(&sender).await.unwrap(), 2);
+    assert_eq!(platform.tell_lineage().await.unwrap(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

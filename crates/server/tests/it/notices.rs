@@ -48,7 +48,7 @@ fn tell_by(server: &Server, notifiers: &str) {
 }
 
 async fn round(server: &Server) -> usize {
-    server.app.platform().tell(&notices::Sender::new().unwrap()).await.unwrap()
+    server.app.platform().tell().await.unwrap()
 }
 
 async fn notices_of(server: &Server) -> Vec<Value> {
