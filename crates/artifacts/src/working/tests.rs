@@ -82,6 +82,29 @@ async fn unchanged_files_are_not_read_and_changed_ones_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_files_in_many_folders_are_all_looked_at_each_time() {
+    check(|artifacts, source, options| {
+        // More files than are looked at together, more folders than are open together, and many files in one folder.
+        let name = |n: usize| if n < 3_000 { format!("wide/{n}") } else { format!("{}/{n}", n % 70) };
+        for n in 0..5_000 {
+            let file = source.join(name(n));
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, format!("content {n}")).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(120));
+        let first = artifacts.add_folder(source, options, &quiet).unwrap();
+        assert_eq!((first.tree.files, first.files_read), (5_000, 5_000));
+        assert_eq!(artifacts.add_folder(source, options, &quiet).unwrap().files_read, 0);
+        for n in [0, 2_999, 3_000, 4_999] {
+            fs::write(source.join(name(n)), "content X").unwrap();
+        }
+        let third = artifacts.add_folder(source, options, &quiet).unwrap();
+        assert_eq!((third.tree.files, third.files_read), (5_000, 4));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn links_are_refused_skipped_or_followed_as_is_said() {
     check(|artifacts, source, options| {
         fs::create_dir(source.join("folder")).unwrap();

@@ -1,7 +1,7 @@
 //! Which files are in a folder.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,13 @@ use crate::{Error, Result, SafePath};
 const OWN: &str = ".gingham";
 /// Names that a refusal tells.
 const MOST_NAMED: usize = 5;
+/// How many files are looked at together, and of how many folders: each of them stays open until then.
+const LOOKED_AT_TOGETHER: usize = 4_096;
+const MOST_OPEN: usize = 64;
+/// For fewer files than these a thread is not worth its start.
+const FILES_OF_A_THREAD: usize = 500;
+/// The most threads that look at files.
+const MOST_THREADS: usize = 4;
 
 /// What becomes of symbolic links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,8 +44,7 @@ pub(super) struct Found {
 /// names is not looked at yet: for a folder that has not changed that is known already.
 pub(super) fn walk(root: &Path, links: Links) -> Result<Vec<Found>> {
     let known = fs::metadata(root).map_err(|error| source(root, &error.to_string()))?;
-    let mut walk =
-        Walk { links, found: Vec::new(), refused: Vec::new(), refusals: 0, around: HashSet::new() };
+    let mut walk = Walk { links, ..Walk::default() };
     if known.is_file() {
         let name = root.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| source(root, "its name is not UTF-8"))?;
@@ -46,6 +52,7 @@ pub(super) fn walk(root: &Path, links: Links) -> Result<Vec<Found>> {
     }
     walk.around.insert((known.dev(), known.ino()));
     walk.folder(root, "")?;
+    walk.look()?;
     refuse(root, &walk.refused, walk.refusals)?;
     walk.found.sort_unstable_by(|left, right| left.path.cmp(&right.path));
     Ok(walk.found)
@@ -89,16 +96,65 @@ pub(super) fn source(path: &Path, why: &str) -> Error {
     Error::Source { path: path.display().to_string(), why: why.to_owned() }
 }
 
+#[derive(Default)]
 struct Walk {
     links: Links,
     found: Vec<Found>,
+    /// Files that are still to be looked at, and of how many folders they are.
+    listed: Vec<Listed>,
+    open: usize,
     refused: Vec<String>,
     refusals: usize,
     /// The folders that the walk is in.
     around: HashSet<(u64, u64)>,
 }
 
+/// A file as its folder lists it.
+struct Listed {
+    entry: DirEntry,
+    path: String,
+}
+
+impl Listed {
+    /// The file with its length and times; nothing where it was removed since it was listed. It is looked up in its folder,
+    /// which is open: the way to it is not walked again.
+    fn look(&mut self) -> Result<Option<Found>> {
+        match self.entry.metadata() {
+            Ok(known) if known.is_file() => {
+                Ok(Some(Found { path: std::mem::take(&mut self.path), look: Look::of(&known) }))
+            }
+            Ok(_) => Err(source(&self.entry.path(), "it is no longer a file")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(source(&self.entry.path(), &error.to_string())),
+        }
+    }
+}
+
 impl Walk {
+    /// Looks at the files that were listed, on all processors.
+    fn look(&mut self) -> Result<()> {
+        let mut listed = std::mem::take(&mut self.listed);
+        self.open = 0;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let threads = processors.min(listed.len() / FILES_OF_A_THREAD).max(1);
+        let each = listed.len().div_ceil(threads).max(1);
+        let look = |some: &mut [Listed]| -> Result<Vec<Found>> {
+            some.iter_mut().filter_map(|listed| listed.look().transpose()).collect()
+        };
+        let mut parts = listed.chunks_mut(each);
+        let mine = parts.next().unwrap_or_default();
+        let found: Result<Vec<Vec<Found>>> = std::thread::scope(|scope| {
+            let others: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
+            let mine = std::iter::once(look(mine));
+            let others = others
+                .into_iter()
+                .map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            mine.chain(others).collect()
+        });
+        self.found.extend(found?.into_iter().flatten());
+        Ok(())
+    }
+
     fn refuse(&mut self, path: &Path, why: &str) {
         self.refusals += 1;
         if self.refused.len() < MOST_NAMED {
@@ -119,34 +175,37 @@ impl Walk {
                 continue;
             };
             let kind = entry.file_type().map_err(|error| source(&entry.path(), &error.to_string()))?;
-            let known = if kind.is_symlink() {
-                let file = entry.path();
-                match self.links {
-                    Links::Skip => continue,
-                    Links::Refuse => {
-                        self.refuse(&file, "is a symbolic link; say whether to follow links or to skip them");
+            let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+            if kind.is_file() {
+                self.listed.push(Listed { entry, path });
+                if self.listed.len() >= LOOKED_AT_TOGETHER {
+                    self.look()?;
+                }
+                continue;
+            }
+            let file = entry.path();
+            let known = match (kind.is_symlink(), self.links) {
+                (true, Links::Skip) => continue,
+                (true, Links::Refuse) => {
+                    self.refuse(&file, "is a symbolic link; say whether to follow links or to skip them");
+                    continue;
+                }
+                (true, Links::Follow) => match fs::metadata(&file) {
+                    Ok(known) => known,
+                    Err(error) => {
+                        self.refuse(&file, &format!("is a symbolic link that leads nowhere: {error}"));
                         continue;
                     }
-                    Links::Follow => match fs::metadata(&file) {
-                        Ok(known) => known,
-                        Err(error) => {
-                            self.refuse(&file, &format!("is a symbolic link that leads nowhere: {error}"));
-                            continue;
-                        }
-                    },
-                }
-            } else {
-                match entry.metadata() {
+                },
+                (false, _) => match entry.metadata() {
                     Ok(known) => known,
                     // It was there a moment ago: then it was removed in between, and is no part of the folder.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(source(&entry.path(), &error.to_string())),
-                }
+                    Err(error) => return Err(source(&file, &error.to_string())),
+                },
             };
-            let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
             if known.is_dir() {
                 let identity = (known.dev(), known.ino());
-                let file = entry.path();
                 if !self.around.insert(identity) {
                     self.refuse(&file, "leads back to a folder that it lies in");
                     continue;
@@ -156,8 +215,12 @@ impl Walk {
             } else if known.is_file() {
                 self.found.push(Found { path, look: Look::of(&known) });
             } else {
-                self.refuse(&entry.path(), "is neither a file nor a folder");
+                self.refuse(&file, "is neither a file nor a folder");
             }
+        }
+        self.open += 1;
+        if self.open >= MOST_OPEN {
+            self.look()?;
         }
         Ok(())
     }
