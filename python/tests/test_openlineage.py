@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,62 @@ def test_our_own_door_takes_what_we_send(place: Place, told: list[dict[str, Any]
         f"{place.url}/api/v1/lineage/graph", params={"object": "dataset:tests/roads", "down": "true"}, timeout=10
     ).json()
     assert "dataset:tests/fast" in {node["id"] for node in graph["nodes"]}
+
+
+def neighbours(place: Place, object: str, way: str) -> set[str]:
+    answer = requests.get(
+        f"{place.url}/api/v1/lineage/graph", params={"object": object, way: "true", "limit": 5000}, timeout=30
+    )
+    return {node["id"] for node in answer.json()["nodes"]} if answer.ok else set()
+
+
+def emitted(client: Any, name: str, inputs: list[str], outputs: list[str]) -> None:
+    """A run from its start to its end, as an emitter tells of it."""
+    from openlineage.client import event_v2
+    from openlineage.client.facet_v2 import output_statistics_output_dataset, schema_dataset
+    from openlineage.client.uuid import generate_new_uuid
+
+    run, job = event_v2.Run(runId=str(generate_new_uuid())), event_v2.Job(namespace="emitter", name=name)
+    fields = schema_dataset.SchemaDatasetFacet([schema_dataset.SchemaDatasetFacetFields("speed", "BIGINT")])
+    counted = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=3)
+    reads = [event_v2.InputDataset(namespace="s3://lake", name=one, facets={"schema": fields}) for one in inputs]
+    writes = [
+        event_v2.OutputDataset(namespace="s3://lake", name=one, outputFacets={"outputStatistics": counted})
+        for one in outputs
+    ]
+    for state in (event_v2.RunState.START, event_v2.RunState.COMPLETE):
+        client.emit(event_v2.RunEvent(
+            eventTime=datetime.now(timezone.utc).isoformat(), producer="https://example.org/emitter", run=run, job=job,
+            eventType=state, inputs=reads, outputs=writes,
+        ))
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_the_specification_s_own_client_is_taken(place: Place, compression: str | None) -> None:
+    client_of = pytest.importorskip("openlineage.client")
+    word = compression or "plain"
+    options = {"type": "http", "url": place.url, **({"compression": compression} if compression else {})}
+    client = client_of.OpenLineageClient(config={"transport": options})
+    emitted(client, f"load-{word}", [f"{word}/raw"], [f"{word}/clean"])
+    client.close()
+    assert f"dataset:s3://lake/{word}/clean" in neighbours(place, f"dataset:s3://lake/{word}/raw", "down")
+
+
+def test_its_asynchronous_client_s_many_requests_at_once_are_all_taken(place: Place) -> None:
+    pytest.importorskip("httpx2")
+    client_of = pytest.importorskip("openlineage.client")
+    client = client_of.OpenLineageClient(config={"transport": {"type": "async_http", "url": place.url}})
+    for number in range(300):
+        emitted(client, f"many-{number % 7}", ["many/raw"], [f"many/{number}"])
+    assert client.close(60.0)
+    below = neighbours(place, "dataset:s3://lake/many/raw", "down")
+    assert {f"dataset:s3://lake/many/{number}" for number in range(300)} <= below
+
+
+def test_a_batch_is_answered_as_the_specification_says(place: Place, told: list[dict[str, Any]]) -> None:
+    answer = requests.post(f"{place.url}/api/v1/lineage/batch", json=[*told, {"producer": "me"}], timeout=30)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["status"] == "partial_success"
+    assert (body["summary"]["received"], body["summary"]["failed"]) == (len(told) + 1, 1)
+    assert body["failed_events"][0]["index"] == len(told) and body["failed_events"][0]["retriable"] is False

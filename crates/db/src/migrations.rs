@@ -49,6 +49,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_73_profiles",
     "20261122_77_version_files",
     "20261122_80_cluster_revisions",
+    "20261122_84_lineage_numbers",
 ];
 
 const TABLE: &str = "create table if not exists schema_migrations \

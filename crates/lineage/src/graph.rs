@@ -1,5 +1,7 @@
 //! Things and the steps between them.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 
 /// A thing.
@@ -29,7 +31,7 @@ impl Node {
 }
 
 /// A step: `target` came of `source`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Edge {
     /// What was there before.
     pub source: String,
@@ -40,7 +42,7 @@ pub struct Edge {
 }
 
 /// Things and steps.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Graph {
     /// Each thing once.
     pub nodes: Vec<Node>,
@@ -48,24 +50,52 @@ pub struct Graph {
     pub edges: Vec<Edge>,
     /// Whether there is more, beyond the limit on things.
     pub is_cut: bool,
+    /// Where each thing is among the nodes, as far as they were looked at.
+    #[serde(skip)]
+    places: HashMap<String, usize>,
+    /// The steps that are there, as far as they were looked at.
+    #[serde(skip)]
+    steps: HashSet<Edge>,
 }
 
 impl Graph {
+    /// A graph of things and steps, each of which is there once.
+    #[must_use]
+    pub fn of(nodes: Vec<Node>, edges: Vec<Edge>, is_cut: bool) -> Self {
+        Self { nodes, edges, is_cut, ..Self::default() }
+    }
+
     /// Adds a thing, unless it is there; answers its id.
     pub fn add(&mut self, node: Node) -> String {
         let id = node.id.clone();
-        if self.nodes.iter().all(|known| known.id != id) {
+        if self.place_of(&id).is_none() {
+            self.places.insert(id.clone(), self.nodes.len());
             self.nodes.push(node);
         }
         id
     }
 
-    /// Adds a step.
+    /// Adds a step, unless it is there.
     pub fn join(&mut self, source: &str, target: &str, label: &str) {
         let edge = Edge { source: source.to_owned(), target: target.to_owned(), label: label.to_owned() };
-        if !self.edges.contains(&edge) {
+        self.steps.extend(self.edges.get(self.steps.len()..).unwrap_or_default().iter().cloned());
+        if self.steps.insert(edge.clone()) {
             self.edges.push(edge);
         }
+    }
+
+    /// The thing of this name.
+    pub fn node_mut(&mut self, id: &str) -> Option<&mut Node> {
+        let place = self.place_of(id)?;
+        self.nodes.get_mut(place)
+    }
+
+    fn place_of(&mut self, id: &str) -> Option<usize> {
+        let known = self.places.len();
+        for (place, node) in self.nodes.iter().enumerate().skip(known) {
+            self.places.insert(node.id.clone(), place);
+        }
+        self.places.get(id).copied()
     }
 }
 

@@ -3,6 +3,7 @@
 //! | Module | Subject |
 //! | --- | --- |
 //! | `graph` | things, steps and neighbourhoods |
+//! | `telling` | what is told becomes part of the stored graph, many things in one statement |
 //! | `store` | the stored graph; neighbourhoods are read level by level through indexes |
 //! | `openlineage` | events of other systems, held to the specification |
 //! | `emit` | our events, as others read them |
@@ -19,6 +20,7 @@ mod graph;
 mod openlineage;
 pub mod outbox;
 mod store;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -26,4 +28,5 @@ pub use emit::{RunState, TellDataset, TellJob, TellRun, dataset_event, job_event
 pub use error::Error;
 pub use graph::{Edge, Graph, Neighbourhood, Node};
 pub use openlineage::graph_of_event;
-pub use store::{neighbourhood, put};
+pub use store::neighbourhood;
+pub use telling::put;

@@ -114,8 +114,11 @@ fn datasets_of(event: &Value, key: &str, graph: &mut Graph) -> Result<Vec<String
 
 fn dataset_of(dataset: &Value, place: &str, graph: &mut Graph) -> Result<String, Error> {
     let (namespace, name) = named(dataset, place)?;
-    facets(dataset, place)?;
+    for kind in ["facets", "inputFacets", "outputFacets"] {
+        facets_of(dataset, place, kind)?;
+    }
     let version = dataset.pointer("/facets/version/datasetVersion").and_then(Value::as_str);
+    let version = version.map(|version| version.replace('\0', ""));
     let detail =
         version.map_or_else(|| namespace.clone(), |version| format!("{namespace}, version {version}"));
     Ok(graph.add(Node::new("dataset", &format!("{namespace}/{name}"), name, detail)))
@@ -125,20 +128,28 @@ fn dataset_of(dataset: &Value, place: &str, graph: &mut Graph) -> Result<String,
 fn named(thing: &Value, place: &str) -> Result<(String, String), Error> {
     let part = |key: &str| {
         let text = thing.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        text.map(str::to_owned).ok_or_else(|| bad(&format!("{place}.{key}"), "must be a text"))
+        let text = text.ok_or_else(|| bad(&format!("{place}.{key}"), "must be a text"))?;
+        if text.contains('\0') {
+            return Err(bad(&format!("{place}.{key}"), "must not hold a character of code 0"));
+        }
+        Ok(text.to_owned())
     };
     Ok((part("namespace")?, part("name")?))
 }
 
-/// Each facet says who made it and which schema it has.
 fn facets(thing: &Value, place: &str) -> Result<(), Error> {
-    let Some(facets) = thing.get("facets").filter(|facets| !facets.is_null()) else { return Ok(()) };
-    let facets = facets.as_object().ok_or_else(|| bad(&format!("{place}.facets"), "must be an object"))?;
+    facets_of(thing, place, "facets")
+}
+
+/// Each facet says who made it and which schema it has.
+fn facets_of(thing: &Value, place: &str, kind: &str) -> Result<(), Error> {
+    let Some(facets) = thing.get(kind).filter(|facets| !facets.is_null()) else { return Ok(()) };
+    let facets = facets.as_object().ok_or_else(|| bad(&format!("{place}.{kind}"), "must be an object"))?;
     for (name, facet) in facets {
         for key in ["_producer", "_schemaURL"] {
             let value = facet.get(key).and_then(Value::as_str);
             if !value.is_some_and(is_uri) {
-                return Err(bad(&format!("{place}.facets.{name}.{key}"), "must be a URI"));
+                return Err(bad(&format!("{place}.{kind}.{name}.{key}"), "must be a URI"));
             }
         }
     }

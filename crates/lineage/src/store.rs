@@ -1,71 +1,22 @@
-//! The stored graph.
+//! The part of the stored graph around a thing.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use base::Timestamp;
-use db::{Row, Sql, SqlText, Tx, params};
+use db::{Row, Sql, SqlText, params};
 
+use crate::telling::kept_id;
 use crate::{Edge, Error, Graph, Neighbourhood, Node};
 
 /// How many things are asked for in one statement.
 const AT_ONCE: usize = 400;
-/// The longest id, title and detail that are kept, in characters.
-const MOST_CHARS: usize = 2_000;
-
-/// Adds things and steps to the graph. What is there already stays; a thing that is told of with other words takes them,
-/// and keeps its detail when none is told.
-///
-/// # Errors
-/// When the database fails.
-pub async fn put(tx: &mut Tx, graph: &Graph, now: Timestamp) -> Result<(), Error> {
-    let mut numbers: HashMap<&str, i64> = HashMap::new();
-    for node in &graph.nodes {
-        let row = tx
-            .fetch_optional(
-                "insert into lineage_nodes (number, id, kind, title, detail, seen_at) \
-                 values ((select coalesce(max(number), 0) + 1 from lineage_nodes), $1, $2, $3, $4, $5) \
-                 on conflict (id) do update set title = excluded.title, \
-                 detail = case when excluded.detail = '' then lineage_nodes.detail else excluded.detail end, \
-                 seen_at = excluded.seen_at returning number",
-                params![
-                    clipped(&node.id),
-                    clipped(&node.kind),
-                    clipped(&node.title),
-                    clipped(&node.detail),
-                    now
-                ],
-            )
-            .await?;
-        if let Some(row) = row {
-            numbers.insert(&node.id, row.int("number")?);
-        }
-    }
-    for edge in &graph.edges {
-        let (Some(source), Some(target)) =
-            (numbers.get(edge.source.as_str()), numbers.get(edge.target.as_str()))
-        else {
-            continue;
-        };
-        tx.execute(
-            "insert into lineage_edges (source, target, label, seen_at) values ($1, $2, $3, $4) \
-             on conflict (source, target, label) do update set seen_at = excluded.seen_at",
-            params![*source, *target, clipped(&edge.label), now],
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-fn clipped(text: &str) -> String {
-    text.chars().take(MOST_CHARS).collect()
-}
 
 /// The part of the graph around a thing, level by level: what is nearer is never left out for what is farther.
 ///
 /// # Errors
 /// [`Error::ObjectNotFound`].
 pub async fn neighbourhood(sql: &mut impl Sql, object: &str, asked: Neighbourhood) -> Result<Graph, Error> {
-    let row = sql.fetch_optional("select number from lineage_nodes where id = $1", params![object]).await?;
+    let id = kept_id(object);
+    let row = sql.fetch_optional("select number from lineage_nodes where id = $1", params![&*id]).await?;
     let row = row.ok_or_else(|| Error::ObjectNotFound { object: object.to_owned() })?;
     let start = row.int("number")?;
     let mut found: Vec<i64> = vec![start];
@@ -105,7 +56,7 @@ pub async fn neighbourhood(sql: &mut impl Sql, object: &str, asked: Neighbourhoo
             Some(Edge { source: ids.get(&source)?.clone(), target: ids.get(&target)?.clone(), label })
         })
         .collect();
-    Ok(Graph { nodes: nodes.into_iter().map(|(_, node)| node).collect(), edges, is_cut })
+    Ok(Graph::of(nodes.into_iter().map(|(_, node)| node).collect(), edges, is_cut))
 }
 
 /// The steps from, or to, these things; no more than some multiple of what may be shown.

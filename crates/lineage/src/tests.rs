@@ -10,7 +10,7 @@ const ALL: Neighbourhood = Neighbourhood { up: true, down: true, depth: 3, most_
 async fn stored(db: &db::Db, graph: Graph) {
     let now = Timestamp::from_millis(1);
     let done: Result<(), Error> =
-        db.write(move |tx| Box::pin(async move { put(tx, &graph, now).await })).await;
+        db.write(move |tx| Box::pin(async move { put(tx, &[graph], now).await })).await;
     done.unwrap();
 }
 
@@ -104,4 +104,75 @@ fn what_breaks_the_specification_is_refused_by_its_place() {
             other => panic!("{pointer}: {other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn what_many_tell_at_once_is_there_once_on_both_engines() {
+    for db in testing::databases().await {
+        // Ten tell of the same things in different orders, and of one of their own each.
+        let writers = (0..10).map(|writer| {
+            let mut graph = chain(40);
+            graph.nodes.rotate_left(writer * 3);
+            let own = graph.add(Node::new("run", &writer.to_string(), format!("r{writer}"), "complete"));
+            graph.join("dataset:0", &own, "read by");
+            let (db, now) = ((*db).clone(), Timestamp::from_millis(1));
+            tokio::spawn(async move {
+                let done: Result<(), Error> =
+                    db.write(move |tx| Box::pin(async move { put(tx, &[graph], now).await })).await;
+                done
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        for writer in writers {
+            writer.await.unwrap().unwrap_or_else(|error| panic!("{}: {error}", db.engine));
+        }
+        let all = Neighbourhood { depth: 100, ..ALL };
+        let found = neighbourhood(&mut db.read().await.unwrap(), "dataset:0", all).await.unwrap();
+        assert_eq!((found.nodes.len(), found.edges.len()), (50, 49), "{}", db.engine);
+        // What is told with other words takes them; a thing told of without a detail keeps its own.
+        let mut graph = Graph::default();
+        graph.add(Node::new("run", "3", "r3", ""));
+        graph.add(Node::new("run", "4", "renamed", "failed"));
+        stored(&db, graph).await;
+        let up = Neighbourhood { down: false, depth: 1, ..ALL };
+        for (id, title, detail) in [("run:3", "r3", "complete"), ("run:4", "renamed", "failed")] {
+            let found = neighbourhood(&mut db.read().await.unwrap(), id, up).await.unwrap();
+            let words = (found.nodes[0].title.as_str(), found.nodes[0].detail.as_str());
+            assert_eq!(words, (title, detail), "{}", db.engine);
+        }
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_things_and_long_names_go_in_at_once_on_both_engines() {
+    for db in testing::databases().await {
+        let mut graph = chain(3_000);
+        // Two names that differ only far behind, of letters that take four bytes each.
+        let names = ["a", "b"].map(|end| format!("{}{end}", "𝒙".repeat(2_000)));
+        for name in &names {
+            let long = graph.add(Node::new("dataset", name, name, name));
+            graph.join("dataset:2999", &long, "became");
+        }
+        stored(&db, graph).await;
+        let near = Neighbourhood { depth: 1, ..ALL };
+        let mut read = db.read().await.unwrap();
+        let found = neighbourhood(&mut read, "dataset:2999", near).await.unwrap();
+        assert_eq!(found.nodes.len(), 4, "{}", db.engine);
+        for name in &names {
+            let found = neighbourhood(&mut read, &format!("dataset:{name}"), near).await.unwrap();
+            assert_eq!((found.nodes.len(), found.edges.len()), (2, 1), "{}", db.engine);
+        }
+    }
+}
+
+#[test]
+fn facets_of_inputs_and_outputs_are_held_to_the_specification_too() {
+    let mut event = event();
+    event["outputs"][0]["outputFacets"] = json!({"outputStatistics": {"rowCount": 3}});
+    let Err(Error::BadEvent { place, .. }) = graph_of_event(&event) else { panic!("it was taken") };
+    assert_eq!(place, "outputs[0].outputFacets.outputStatistics._producer");
+    event["outputs"][0].as_object_mut().unwrap().remove("outputFacets");
+    event["job"]["name"] = json!("a\0b");
+    let Err(Error::BadEvent { place, .. }) = graph_of_event(&event) else { panic!("it was taken") };
+    assert_eq!(place, "job.name");
 }

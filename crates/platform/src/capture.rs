@@ -23,7 +23,7 @@ impl Platform {
             .write(move |tx| {
                 Box::pin(async move {
                     experiments::put_capture(tx, &run, &record, alive_until, now).await?;
-                    lineage::put(tx, &graph, now).await?;
+                    lineage::put(tx, &[graph], now).await?;
                     Ok::<_, Error>(())
                 })
             })

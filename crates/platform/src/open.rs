@@ -16,6 +16,7 @@ use serving::{PredictionSink, Serving};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
+use crate::follow::Intake;
 use crate::python::PythonSettings;
 use crate::served::ArchiveSink;
 use crate::{Error, specs};
@@ -77,6 +78,7 @@ pub struct Platform {
     pub(crate) python: PythonSettings,
     pub(crate) python_models: Mutex<HashMap<(String, i64), Weak<PythonModel>>>,
     pub(crate) following: Mutex<()>,
+    pub(crate) telling: Arc<Intake>,
 }
 
 impl Platform {
@@ -132,6 +134,7 @@ impl Platform {
             python: options.python,
             python_models: Mutex::default(),
             following: Mutex::new(()),
+            telling: Arc::default(),
         });
         for applied in specs::all(&mut platform.db.read().await?).await? {
             platform.mask_as(&applied.spec);

@@ -746,6 +746,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lineage/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a list of events of OpenLineage. Those that fit are taken together; the others are named with the reason. */
+        post: operations["take_lineage_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lineage/delivery": {
         parameters: {
             query?: never;
@@ -2228,6 +2245,28 @@ export interface components {
              * @description Requests before this moment.
              */
             to?: string | null;
+        };
+        /** @description What became of a batch of events, as the specification of OpenLineage has it. */
+        BatchBody: {
+            /** @description Those that were refused. */
+            failed_events: components["schemas"]["RefusedEvent"][];
+            /** @description `success`, or `partial_success` when some events were refused. */
+            status: string;
+            /** @description How many there were. */
+            summary: components["schemas"]["BatchSummary"];
+        };
+        /** @description How many events of a batch were taken. */
+        BatchSummary: {
+            /** @description Those that were refused. */
+            failed: number;
+            /** @description Those that do not fit the specification. */
+            non_retriable: number;
+            /** @description All. */
+            received: number;
+            /** @description Those of them that another try would bring in: none, as a fault of the server refuses the whole batch. */
+            retriable: number;
+            /** @description Those that are in the graph now. */
+            successful: number;
         };
         /** @description One version behind a deployment. */
         BranchBody: {
@@ -3789,6 +3828,15 @@ export interface components {
             reason: string;
             /** @description What it is about. */
             subject: string;
+        };
+        /** @description An event that was refused. */
+        RefusedEvent: {
+            /** @description Its place in the batch, from 0. */
+            index: number;
+            /** @description Why. */
+            reason: string;
+            /** @description Whether another try could help. */
+            retriable: boolean;
         };
         /** @description A prediction that was computed again. */
         ReplayBody: {
@@ -6113,6 +6161,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    take_lineage_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchBody"];
+                };
             };
             /** @description a failure */
             default: {

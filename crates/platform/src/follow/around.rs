@@ -146,7 +146,7 @@ impl Platform {
         // Of models that are served elsewhere, nothing is known beyond their versions.
         let Some(above) = found(above)? else { return Ok(()) };
         for node in above.nodes {
-            match graph.nodes.iter_mut().find(|known| known.id == node.id) {
+            match graph.node_mut(&node.id) {
                 Some(known) if known.detail.is_empty() => *known = node,
                 Some(_) => {}
                 None => drop(graph.add(node)),

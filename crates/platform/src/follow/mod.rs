@@ -4,6 +4,7 @@
 //! forgotten, and nothing is made twice.
 
 mod around;
+mod intake;
 mod steps;
 mod targets;
 mod tell;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::{Error, Platform};
 
+pub(crate) use intake::Intake;
 pub use targets::{OpenLineage, Target, TargetKind};
 
 /// How long news may wait before it is read.
@@ -89,9 +91,7 @@ impl Platform {
                 Box::pin(async move {
                     // Another server may have put the same in the meantime: then nothing is left to do.
                     if outbox::move_reader(tx, GRAPH, from, to).await? {
-                        for graph in &graphs {
-                            lineage::put(tx, graph, now).await?;
-                        }
+                        lineage::put(tx, &graphs, now).await?;
                     }
                     Ok(())
                 })

@@ -1,5 +1,6 @@
 //! Lineage: events of OpenLineage in, neighbourhoods out.
 
+mod body;
 mod routes;
 mod wire;
 

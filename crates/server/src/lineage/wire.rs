@@ -105,3 +105,61 @@ impl From<lineage::outbox::Standing> for DeliveryBody {
         Self { target, state, events, reason }
     }
 }
+
+/// What became of a batch of events, as the specification of OpenLineage has it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchBody {
+    /// `success`, or `partial_success` when some events were refused.
+    status: &'static str,
+    /// How many there were.
+    summary: BatchSummary,
+    /// Those that were refused.
+    failed_events: Vec<RefusedEvent>,
+}
+
+/// How many events of a batch were taken.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchSummary {
+    /// All.
+    received: usize,
+    /// Those that are in the graph now.
+    successful: usize,
+    /// Those that were refused.
+    failed: usize,
+    /// Those of them that another try would bring in: none, as a fault of the server refuses the whole batch.
+    retriable: usize,
+    /// Those that do not fit the specification.
+    non_retriable: usize,
+}
+
+/// An event that was refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RefusedEvent {
+    /// Its place in the batch, from 0.
+    index: usize,
+    /// Why.
+    reason: String,
+    /// Whether another try could help.
+    retriable: bool,
+}
+
+impl RefusedEvent {
+    pub(super) fn of(index: usize, error: &lineage::Error) -> Self {
+        Self { index, reason: error.to_string(), retriable: false }
+    }
+}
+
+impl BatchBody {
+    pub(super) fn of(received: usize, failed_events: Vec<RefusedEvent>) -> Self {
+        let failed = failed_events.len();
+        let summary = BatchSummary {
+            received,
+            successful: received - failed,
+            failed,
+            retriable: 0,
+            non_retriable: failed,
+        };
+        let status = if failed == 0 { "success" } else { "partial_success" };
+        Self { status, summary, failed_events }
+    }
+}
