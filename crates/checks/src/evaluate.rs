@@ -1,18 +1,20 @@
 //! Runs checks on a table and says how each came out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::Timestamp;
 use serde_json::{Map, Value};
-use tables::{Query, QueryLimits, Schema, Table};
+use tables::{Query, QueryLimits, RowSource, Schema, Table};
 
 use crate::check::{Check, CheckKind, Measure};
 use crate::compile::{self, ROW, Shared};
+use crate::pass::{self, Found};
 use crate::verdict::{CheckResult, Outcome, SampleRow, Verdict};
 use crate::{Drifts, Error, Misfit, Result, Rows, Severity, fit, shape, words};
 
 /// The most failing rows that are kept with a result.
-const SAMPLE_ROWS: usize = 5;
+pub(crate) const SAMPLE_ROWS: usize = 5;
 
 /// Under what circumstances checks are evaluated.
 #[derive(Clone)]
@@ -39,8 +41,8 @@ impl Circumstances {
     }
 }
 
-/// Evaluates checks on a table: row checks and measures in one scan together, keys and orders in one each;
-/// failing rows are looked up afterwards, for the checks that failed.
+/// Evaluates checks on a table: all that can share it in one going-over of its rows, others by queries. Failing rows
+/// are looked up by their numbers afterwards.
 ///
 /// A check that cannot be evaluated comes out as [`Outcome::Error`] and does not disturb the others. `Err` is for
 /// the table itself.
@@ -50,27 +52,54 @@ pub async fn evaluate(checks: &[Check], table: &Table, circumstances: &Circumsta
 
 /// As [`evaluate`], on rows in memory or in a file.
 pub async fn evaluate_rows(checks: &[Check], table: &Rows, circumstances: &Circumstances) -> Result<Verdict> {
+    evaluate_by(Means::PassAndQueries, checks, table, circumstances).await
+}
+
+/// By what means checks are evaluated. Results are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// One going-over of the rows, and queries for what is left.
+    PassAndQueries,
+    /// Queries alone: slower, and what the other is held against.
+    #[cfg(test)]
+    Queries,
+}
+
+/// As [`evaluate_rows`], by the means given.
+pub(crate) async fn evaluate_by(
+    means: Means,
+    checks: &[Check],
+    table: &Rows,
+    circumstances: &Circumstances,
+) -> Result<Verdict> {
     let schema = table.schema().clone();
     let rows = table.row_count();
     let bench = Bench::new(table, &schema, circumstances)?;
     let others: Vec<(&str, &Schema)> =
         circumstances.others.iter().map(|(name, rows)| (name.as_str(), rows.schema())).collect();
     let misfits = fit::each(checks, &schema, &others);
-    let parts: Vec<Option<Shared>> = checks
+    let fitting: Vec<Option<&Check>> =
+        checks.iter().zip(&misfits).map(|(check, misfit)| misfit.is_none().then_some(check)).collect();
+    let passed = match means {
+        Means::PassAndQueries => bench.gone_over(&fitting, table).await,
+        #[cfg(test)]
+        Means::Queries => checks.iter().map(|_| None).collect(),
+    };
+    let parts: Vec<Option<Shared>> = fitting
         .iter()
-        .zip(&misfits)
-        .map(|(check, misfit)| match misfit {
+        .zip(&passed)
+        .map(|(check, passed)| match passed {
             Some(_) => None,
-            None => compile::shared(check, &schema, circumstances.now),
+            None => check.and_then(|check| compile::shared(check, &schema, circumstances.now)),
         })
         .collect();
     let mut figures = bench.shared_scan(&parts).await.into_iter();
     let mut results = Vec::with_capacity(checks.len());
-    for ((check, part), misfit) in checks.iter().zip(&parts).zip(misfits) {
+    for (((check, part), misfit), passed) in checks.iter().zip(&parts).zip(misfits).zip(passed) {
         let figures = if part.is_some() { figures.next() } else { None };
         let result = match misfit {
             Some(misfit) => cannot_be(check, rows, misfit),
-            None => match bench.result(check, figures).await {
+            None => match bench.result(check, passed, figures).await {
                 Ok(result) => result,
                 Err(error) => cannot_be(check, rows, misfit_of(check, &error)),
             },
@@ -87,6 +116,15 @@ struct Figures {
     rows: u64,
     /// Failing rows, or the figure measured.
     value: Option<f64>,
+}
+
+/// What a going-over found for one check, with its first failing rows unless they could not be read.
+type Passed = Result<(Found, Option<Vec<SampleRow>>), tables::Error>;
+
+/// The rows with these numbers, by number; nothing when they cannot be read.
+fn numbered(source: &RowSource, numbers: &[u64]) -> Option<HashMap<u64, Map<String, Value>>> {
+    let rows = source.rows(numbers).ok()?;
+    Some(numbers.iter().copied().zip(rows.json_rows(numbers.len())).collect())
 }
 
 /// A table made ready for scans.
@@ -126,6 +164,32 @@ impl<'a> Bench<'a> {
         })
     }
 
+    /// What one going-over of the rows finds, with the first failing rows.
+    async fn gone_over(&self, checks: &[Option<&Check>], table: &Rows) -> Vec<Option<Passed>> {
+        let Ok(source) = table.source() else { return checks.iter().map(|_| None).collect() };
+        let limit = self.circumstances.limits.clone().unwrap_or_default().timeout;
+        let found = pass::go(checks, &source, self.circumstances.now, limit).await;
+        let mut numbers: Vec<u64> =
+            found.iter().flatten().flatten().flat_map(|found| found.first.iter().copied()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let rows = if numbers.is_empty() { Some(HashMap::new()) } else { numbered(&source, &numbers) };
+        found
+            .into_iter()
+            .map(|found| {
+                let found = match found? {
+                    Ok(found) => found,
+                    Err(error) => return Some(Err(error)),
+                };
+                let sample = rows.as_ref().map(|rows| {
+                    let row = |row: &u64| Some(SampleRow { row: *row, values: rows.get(row)?.clone() });
+                    found.first.iter().filter_map(row).collect()
+                });
+                Some(Ok((found, sample)))
+            })
+            .collect()
+    }
+
     async fn run(&self, sql: &str) -> Result<Table, tables::Error> {
         self.query.run(sql).await
     }
@@ -156,8 +220,17 @@ impl<'a> Bench<'a> {
     async fn result(
         &self,
         check: &Check,
+        passed: Option<Passed>,
         shared: Option<Result<Figures, tables::Error>>,
     ) -> Result<CheckResult> {
+        if let Some(passed) = passed {
+            let (Found { rows, value, .. }, sample) = passed?;
+            let figures = Figures { rows, value };
+            return match check.kind.is_row_check() {
+                true => self.of_rows(check, figures, sample).await,
+                false => Ok(self.of_figure(check, figures)),
+            };
+        }
         if let CheckKind::Parses { column, form } = &check.kind {
             return self.of_texts(check, column, form).await;
         }

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | [`Check`] | one assertion, as written in `gingham.yaml` |
 //! | `fit` | whether a check can be evaluated on a table of a given schema |
-//! | `compile`, `evaluate` | all checks of a table in one scan, failing rows sampled |
+//! | `pass` | all checks of a table in one going-over of its rows, by columns, failing rows sampled |
+//! | `compile`, `evaluate` | what is left to queries, and the results |
 //! | `sound` | which rows hold every check that is more than a warning |
 //! | [`Verdict`] | the results, in words |
 //! | `rows` | rows in memory, or in a file that is read as the checks go |
@@ -35,6 +36,7 @@ pub mod gate;
 pub mod import;
 mod kinds;
 pub mod model;
+mod pass;
 pub mod report;
 mod rows;
 mod shape;

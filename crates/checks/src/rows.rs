@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tables::{Query, Scan, Schema, Table, Values};
+use tables::{Query, RowSource, Scan, Schema, Table, Values};
 
 use crate::Result;
 use crate::compile::ROW;
@@ -31,19 +31,13 @@ impl Rows {
     ///
     /// # Errors
     /// When the file cannot be read, is damaged, or has a column of a type that is not known here.
+    #[expect(clippy::unused_async, reason = "reading may wait")]
     pub async fn open(path: &Path) -> Result<Self> {
         match Scan::open(path)? {
             Scan::Table(table) => Ok(Self::Table(table)),
             Scan::Parquet(path) => {
-                let query = Query::new().parquet(FILE, &path);
-                let schema = query.run(&format!("select * from {FILE} limit 0")).await?.schema().clone();
-                let counted = query.run(&format!("select count(*) as n from {FILE}")).await?.numbers("n")?;
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a count of rows"
-                )]
-                let rows = counted.first().copied().flatten().unwrap_or_default() as u64;
+                let source = RowSource::parquet(&path)?;
+                let (schema, rows) = (source.schema().clone(), source.row_count());
                 Ok(Self::Parquet { path, schema, rows })
             }
         }
@@ -65,6 +59,14 @@ impl Rows {
             Self::Table(table) => table.row_count() as u64,
             Self::Parquet { rows, .. } => *rows,
         }
+    }
+
+    /// These rows, to be gone over in pieces.
+    pub(crate) fn source(&self) -> Result<RowSource> {
+        Ok(match self {
+            Self::Table(table) => RowSource::from(table.clone()),
+            Self::Parquet { path, .. } => RowSource::parquet(path)?,
+        })
     }
 
     /// A query over these rows, named `input`, with the number of each from 1.

@@ -9,6 +9,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+mod bits;
 mod csv_file;
 mod delta;
 mod engine;
@@ -19,6 +20,7 @@ mod json_lines;
 mod parquet_file;
 mod parquet_stream;
 mod parts;
+mod pieces;
 mod prefix;
 mod query;
 mod range;
@@ -27,6 +29,7 @@ mod schema;
 mod table;
 mod values;
 
+pub use bits::Bits;
 pub use csv_file::{CsvOptions, read_csv, read_csv_bytes};
 pub use delta::{Arrivals, DeltaTable, FileInfo, Marker, Removed, Selector};
 pub use error::{Error, Result};
@@ -34,8 +37,9 @@ pub use format::Format;
 pub use json_lines::read_json_lines_bytes;
 pub use parquet_stream::ParquetStream;
 pub use parts::{Bucket, Progress, RowFormat, RowReader, RowWriter};
+pub use pieces::{Lane, Piece, Pieces, RowSource, Texts};
 pub use prefix::{SourceFile, read_prefix};
-pub use query::{Preview, Query, QueryLimits};
+pub use query::{Condition, Preview, Query, QueryLimits};
 pub use range::Range;
 pub use scan::{ColumnSink, Scan};
 pub use schema::{Column, ColumnType, Schema};

@@ -1,5 +1,6 @@
 //! SQL over tables: read-only, with limits on rows, bytes, memory and time.
 
+mod condition;
 mod failure;
 mod file;
 mod guard;
@@ -17,6 +18,7 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 
+pub use self::condition::Condition;
 use self::guard::Asked;
 use crate::table::Odd;
 use crate::{DeltaTable, Error, Result, Table, engine};

@@ -102,7 +102,7 @@ impl Scan {
     }
 }
 
-fn open(path: &Path) -> Result<File> {
+pub(crate) fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(|error| Error::Storage {
         doing: "open",
         location: path.display().to_string(),
@@ -110,11 +110,11 @@ fn open(path: &Path) -> Result<File> {
     })
 }
 
-fn damaged(path: &Path, error: &dyn std::error::Error) -> Error {
+pub(crate) fn damaged(path: &Path, error: &dyn std::error::Error) -> Error {
     Error::Damaged { what: format!("`{}`", path.display()), problem: error.to_string() }
 }
 
-fn metadata(path: &Path, options: ArrowReaderOptions) -> Result<ArrowReaderMetadata> {
+pub(crate) fn metadata(path: &Path, options: ArrowReaderOptions) -> Result<ArrowReaderMetadata> {
     ArrowReaderMetadata::load(&open(path)?, options).map_err(|error| damaged(path, &error))
 }
 

@@ -366,7 +366,7 @@ pub(crate) enum Odd {
     Write,
 }
 
-fn canonical(field: &Field, array: &ArrayRef, odd: Odd) -> Result<(ColumnType, ArrayRef)> {
+pub(crate) fn canonical(field: &Field, array: &ArrayRef, odd: Odd) -> Result<(ColumnType, ArrayRef)> {
     let unsupported =
         || Error::UnsupportedType { column: field.name().clone(), kind: array.data_type().to_string() };
     let Some(kind) = ColumnType::of_arrow(array.data_type()) else {
