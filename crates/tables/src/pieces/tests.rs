@@ -1,3 +1,5 @@
+//! Pieces of files and of tables in memory hold the same rows.
+
 use std::sync::Arc;
 
 use super::*;
