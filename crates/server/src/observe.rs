@@ -10,6 +10,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 const LATENCY_SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
+const FOLD_EVERY: Duration = Duration::from_secs(5);
+
 /// Installs the recorder of the process, once; every room's figures end up there.
 pub(crate) fn prometheus() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -32,6 +34,15 @@ pub(crate) fn prometheus() -> &'static PrometheusHandle {
         );
         handle
     })
+}
+
+/// Folds what was recorded into the histograms, again and again: until then each single value is kept in memory, also
+/// where nobody ever asks for `/metrics`.
+pub(crate) async fn fold_figures() {
+    loop {
+        tokio::time::sleep(FOLD_EVERY).await;
+        prometheus().run_upkeep();
+    }
 }
 
 /// Counts one answered request under its route's template, so that names in paths make no new series.

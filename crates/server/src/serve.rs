@@ -15,6 +15,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::app::App;
@@ -50,6 +51,8 @@ async fn serve_router(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     observe::prometheus();
+    let mut housework = JoinSet::new();
+    housework.spawn(observe::fold_figures());
     let grpc = Grpc::new(&app);
     let seats = Arc::new(Semaphore::new(app.settings().most_connections));
     let graceful = GracefulShutdown::new();
