@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use crate::codec::{self, Record};
-use crate::layout::{self, Row};
+use crate::layout::{self, Layout, Row};
 use crate::mask::Masks;
 use crate::stream::Stream;
 use crate::wal::Wal;
@@ -247,7 +247,7 @@ impl Archive {
         let by_model = self.inner.sort(
             rows,
             |row| &row.model,
-            |model| model.predictions.schema(),
+            |model| model.predictions.layout(),
             |row| {
                 codec::put_prediction(&mut bytes, row);
             },
@@ -266,7 +266,7 @@ impl Archive {
         let by_model = self.inner.sort(
             rows,
             |row| &row.model,
-            |model| model.labels.schema(),
+            |model| model.labels.layout(),
             |row| {
                 codec::put_label(&mut bytes, row);
             },
@@ -344,22 +344,22 @@ impl Inner {
         &self,
         rows: Vec<R>,
         name: impl Fn(&R) -> &String,
-        schema: impl Fn(&Model) -> Schema,
+        layout: impl Fn(&Model) -> Arc<Layout>,
         mut encode: impl FnMut(&R),
     ) -> Result<Vec<(Arc<Model>, Vec<R>)>> {
-        let mut sorted: Vec<(Arc<Model>, Schema, Vec<R>)> = Vec::new();
+        let mut sorted: Vec<(Arc<Model>, Arc<Layout>, Vec<R>)> = Vec::new();
         for row in rows {
             let place = match sorted.iter().position(|(model, ..)| model.name == *name(&row)) {
                 Some(place) => place,
                 None => {
                     let model = self.model(name(&row))?;
-                    let schema = schema(&model);
-                    sorted.push((model, schema, Vec::new()));
+                    let layout = layout(&model);
+                    sorted.push((model, layout, Vec::new()));
                     sorted.len() - 1
                 }
             };
-            if let Some((_, schema, rows)) = sorted.get_mut(place) {
-                let row = row.fit(schema)?;
+            if let Some((_, layout, rows)) = sorted.get_mut(place) {
+                let row = row.fit(layout)?;
                 encode(&row);
                 rows.push(row);
             }

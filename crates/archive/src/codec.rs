@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
             variant: self.text()?,
             features: {
                 let count = self.length()?;
-                (0..count).map(|_| Ok((self.text()?, self.cell()?))).collect::<Result<_, _>>()?
+                (0..count).map(|_| Ok((self.text()?.into(), self.cell()?))).collect::<Result<_, _>>()?
             },
             prediction: self.cell()?,
             latency_us: self.int()?,
@@ -268,7 +268,7 @@ mod tests {
                 version: times[2],
                 deployment: "d".into(),
                 variant: "primary".into(),
-                features,
+                features: features.into_iter().map(|(name, cell)| (name.into(), cell)).collect(),
                 prediction: cell.clone(),
                 latency_us: 5,
                 status: "ok".into(),

@@ -107,26 +107,66 @@ pub(crate) fn features_of(schema: &Schema) -> impl Iterator<Item = &str> {
     schema.names().filter_map(feature_of)
 }
 
+/// The columns of a table, made ready for rows that come one by one.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    schema: Schema,
+    /// The type of the answer, or of the label.
+    value: ColumnType,
+    /// The features in the order of their columns, each with the place of its column.
+    features: Vec<(String, usize)>,
+    places: HashMap<String, usize>,
+}
+
+impl Layout {
+    pub(crate) fn new(schema: Schema) -> Self {
+        let value = schema.find("prediction").or_else(|| schema.find("value"));
+        let value = value.map_or(ColumnType::Real, |column| column.kind);
+        let places: HashMap<String, usize> =
+            schema.names().enumerate().map(|(place, name)| (name.to_owned(), place)).collect();
+        let features = schema
+            .names()
+            .enumerate()
+            .filter_map(|(place, name)| Some((feature_of(name)?.to_owned(), place)))
+            .collect();
+        Self { schema, value, features, places }
+    }
+
+    pub(crate) const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The place of the column of the feature that a row gives as its `number`th.
+    fn place(&self, number: usize, feature: &str) -> Option<usize> {
+        match self.features.get(number) {
+            // Most rows give their features in the order of the columns.
+            Some((name, place)) if name == feature => Some(*place),
+            _ => self.places.get(&feature_column(feature)).copied(),
+        }
+    }
+
+    fn kind(&self, place: usize) -> Option<ColumnType> {
+        self.schema.columns.get(place).map(|column| column.kind)
+    }
+}
+
 /// A kind of row that has a table.
 pub(crate) trait Row: Clone + Send + Sync + 'static {
     /// Brings every value to the type of its column; fails if one does not fit.
-    fn fit(self, schema: &Schema) -> Result<Self>;
+    fn fit(self, layout: &Layout) -> Result<Self>;
 
-    /// The rows as a table with the columns of `schema`. The rows were fitted.
-    fn table(rows: &[Self], schema: &Schema) -> Result<Table>;
+    /// The rows as a table with the columns of `layout`. The rows were fitted.
+    fn table(rows: &[Self], layout: &Layout) -> Result<Table>;
 
     /// The moment that the row is about.
     fn moment(&self) -> Option<Timestamp>;
 }
 
 fn fitted(model: &str, column: &str, cell: Cell, kind: ColumnType) -> Result<Cell> {
-    let found = match &cell {
-        Cell::Text(word) => format!("`{}`", word.chars().take(60).collect::<String>()),
-        Cell::Int(value) | Cell::Time(value) => format!("`{value}`"),
-        Cell::Real(value) => format!("`{value}`"),
-        Cell::Bool(value) => format!("`{value}`"),
-        Cell::Null => "missing".to_owned(),
-    };
+    if cell.kind().is_none_or(|own| own == kind) {
+        return Ok(cell);
+    }
+    let found = told(&cell);
     cell.fitted(kind).ok_or_else(|| Error::Misfit {
         model: model.to_owned(),
         column: column.to_owned(),
@@ -135,60 +175,48 @@ fn fitted(model: &str, column: &str, cell: Cell, kind: ColumnType) -> Result<Cel
     })
 }
 
-fn kind_of(schema: &Schema, column: &str) -> ColumnType {
-    schema.find(column).map_or(ColumnType::Real, |column| column.kind)
+/// A value in words, for who gave it.
+fn told(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(word) => format!("`{}`", word.chars().take(60).collect::<String>()),
+        Cell::Int(value) | Cell::Time(value) => format!("`{value}`"),
+        Cell::Real(value) => format!("`{value}`"),
+        Cell::Bool(value) => format!("`{value}`"),
+        Cell::Null => "missing".to_owned(),
+    }
 }
 
 impl Row for Prediction {
-    fn fit(mut self, schema: &Schema) -> Result<Self> {
-        self.prediction = fitted(&self.model, "prediction", self.prediction, kind_of(schema, "prediction"))?;
-        let model = &self.model;
-        let fit = |(name, cell): (String, Cell)| match schema.find(&feature_column(&name)) {
-            Some(column) => fitted(model, &name, cell, column.kind).map(|cell| (name, cell)),
-            None => Err(Error::UnknownFeature {
-                model: model.clone(),
-                feature: name,
-                features: features_of(schema).map(str::to_owned).collect(),
-            }),
-        };
-        self.features = self.features.into_iter().map(fit).collect::<Result<_>>()?;
+    fn fit(mut self, layout: &Layout) -> Result<Self> {
+        self.prediction = fitted(&self.model, "prediction", self.prediction, layout.value)?;
+        for (number, (name, cell)) in self.features.iter_mut().enumerate() {
+            let kind = layout.place(number, name).and_then(|place| layout.kind(place));
+            let Some(kind) = kind else {
+                return Err(Error::UnknownFeature {
+                    model: self.model,
+                    feature: name.to_string(),
+                    features: features_of(&layout.schema).map(str::to_owned).collect(),
+                });
+            };
+            *cell = fitted(&self.model, name, std::mem::replace(cell, Cell::Null), kind)?;
+        }
         Ok(self)
     }
 
-    fn table(rows: &[Self], schema: &Schema) -> Result<Table> {
+    fn table(rows: &[Self], layout: &Layout) -> Result<Table> {
+        let schema = &layout.schema;
         let mut columns: Vec<Values> =
             schema.columns.iter().map(|column| Values::missing(column.kind, rows.len())).collect();
-        let places: HashMap<&str, usize> =
-            schema.names().enumerate().map(|(place, name)| (name, place)).collect();
-        let mut feature_places: HashMap<String, Option<usize>> = HashMap::new();
-        for (row, prediction) in rows.iter().enumerate() {
-            let mut put = |name: &str, cell: Cell| {
-                if let Some(values) = places.get(name).and_then(|place| columns.get_mut(*place)) {
-                    set(values, row, cell);
+        for (name, _) in PREDICTION_COLUMNS {
+            if let Some(values) = layout.places.get(name).and_then(|place| columns.get_mut(*place)) {
+                for (row, prediction) in rows.iter().enumerate() {
+                    set(values, row, prediction.common(name));
                 }
-            };
-            put("prediction_id", Cell::Text(prediction.id.to_string()));
-            put("event_time", Cell::Time(prediction.event_time.as_micros()));
-            put("received_time", Cell::Time(prediction.received_time.as_micros()));
-            put("model", Cell::Text(prediction.model.clone()));
-            put("version", Cell::Int(prediction.version));
-            put("deployment", Cell::Text(prediction.deployment.clone()));
-            put("variant", Cell::Text(prediction.variant.clone()));
-            put("prediction", prediction.prediction.clone());
-            put("latency_us", Cell::Int(prediction.latency_us));
-            put("status", Cell::Text(prediction.status.clone()));
-            put("trace_id", optional_text(prediction.trace_id.as_ref()));
-            put("entity", optional_text(prediction.entity.as_ref()));
-            put("weight", Cell::Real(prediction.weight));
-            for (name, cell) in &prediction.features {
-                let place = match feature_places.get(name) {
-                    Some(place) => *place,
-                    None => {
-                        let place = places.get(feature_column(name).as_str()).copied();
-                        feature_places.insert(name.clone(), place);
-                        place
-                    }
-                };
+            }
+        }
+        for (row, prediction) in rows.iter().enumerate() {
+            for (number, (name, cell)) in prediction.features.iter().enumerate() {
+                let place = layout.place(number, name);
                 if let Some(values) = place.and_then(|place| columns.get_mut(place)) {
                     set(values, row, cell.clone());
                 }
@@ -203,16 +231,39 @@ impl Row for Prediction {
     }
 }
 
+impl Prediction {
+    /// The value of a column that every predictions table has.
+    fn common(&self, column: &str) -> Cell {
+        match column {
+            "prediction_id" => Cell::Text(self.id.to_string()),
+            "event_time" => Cell::Time(self.event_time.as_micros()),
+            "received_time" => Cell::Time(self.received_time.as_micros()),
+            "model" => Cell::Text(self.model.clone()),
+            "version" => Cell::Int(self.version),
+            "deployment" => Cell::Text(self.deployment.clone()),
+            "variant" => Cell::Text(self.variant.clone()),
+            "prediction" => self.prediction.clone(),
+            "latency_us" => Cell::Int(self.latency_us),
+            "status" => Cell::Text(self.status.clone()),
+            "trace_id" => optional_text(self.trace_id.as_ref()),
+            "entity" => optional_text(self.entity.as_ref()),
+            "weight" => Cell::Real(self.weight),
+            _ => Cell::Null,
+        }
+    }
+}
+
 impl Row for Label {
-    fn fit(mut self, schema: &Schema) -> Result<Self> {
+    fn fit(mut self, layout: &Layout) -> Result<Self> {
         if self.prediction_id.is_none() && self.event_time.is_none() {
             return Err(Error::LooseLabel { model: self.model });
         }
-        self.value = fitted(&self.model, "label", self.value, kind_of(schema, "value"))?;
+        self.value = fitted(&self.model, "label", self.value, layout.value)?;
         Ok(self)
     }
 
-    fn table(rows: &[Self], schema: &Schema) -> Result<Table> {
+    fn table(rows: &[Self], layout: &Layout) -> Result<Table> {
+        let schema = &layout.schema;
         let mut columns: Vec<Values> =
             schema.columns.iter().map(|column| Values::missing(column.kind, rows.len())).collect();
         for (values, name) in columns.iter_mut().zip(schema.names()) {
@@ -297,7 +348,7 @@ pub(crate) fn prediction_of(table: &Table) -> Result<Prediction> {
     let mut features = Vec::new();
     for column in &first.schema().columns {
         if let Some(feature) = feature_of(&column.name) {
-            features.push((feature.to_owned(), value(&column.name)?));
+            features.push((feature.into(), value(&column.name)?));
         }
     }
     Ok(Prediction {

@@ -34,4 +34,4 @@ pub use faults::{FaultPoint, Faults};
 pub use forget::{Erased, Expired};
 pub use layout::feature_column;
 pub use once::Appended;
-pub use row::{Cell, Label, Prediction, StoredLabel, StoredPrediction};
+pub use row::{Cell, Label, Name, Prediction, StoredLabel, StoredPrediction};

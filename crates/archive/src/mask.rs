@@ -97,7 +97,7 @@ impl Masks {
                 row.entity = row.entity.take().map(|entity| self.mask(ENTITY, &entity));
             }
             for (name, cell) in &mut row.features {
-                if let (true, Cell::Text(word)) = (masked.contains(name), &*cell) {
+                if let (true, Cell::Text(word)) = (masked.contains(&**name), &*cell) {
                     *cell = Cell::Text(self.mask(name, word));
                 }
             }

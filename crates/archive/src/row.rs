@@ -1,7 +1,11 @@
 //! The rows that the archive keeps.
 
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
 use base::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tables::ColumnType;
 use uuid::Uuid;
 
@@ -59,6 +63,60 @@ impl Cell {
     }
 }
 
+/// The name of a feature. Rows of one model share it: a copy costs no memory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Arc<str>> for Name {
+    fn from(name: Arc<str>) -> Self {
+        Self(name)
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl PartialEq<str> for Name {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
 /// One prediction of one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
@@ -77,7 +135,7 @@ pub struct Prediction {
     /// Its part in the deployment, such as `primary` or `shadow`.
     pub variant: String,
     /// The features by name. One that is not given is missing.
-    pub features: Vec<(String, Cell)>,
+    pub features: Vec<(Name, Cell)>,
     /// The answer.
     pub prediction: Cell,
     /// How long the model took, in microseconds.

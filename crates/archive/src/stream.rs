@@ -1,12 +1,12 @@
 //! The rows of one table: those in Delta, those on their way there, and those that just came.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tables::{DeltaTable, Marker, Range, Schema, Selector, Table};
 
 use crate::faults::{FaultPoint, Faults};
-use crate::layout::Row;
+use crate::layout::{Layout, Row};
 use crate::{Error, Result};
 
 /// Under this name the tables' logs say up to which frame of our log their rows are in.
@@ -30,7 +30,7 @@ pub(crate) struct Stream<R> {
 
 #[derive(Debug)]
 struct State<R> {
-    schema: Schema,
+    layout: Arc<Layout>,
     version: i64,
     committing: Vec<Table>,
     /// The first and the last frame that have rows in `committing`.
@@ -51,7 +51,7 @@ impl<R: Row> Stream<R> {
         let committed = delta.marker(APPLICATION).await?.unwrap_or(0);
         let latest = delta.latest(time_column).await?;
         let state = State {
-            schema: delta.schema()?,
+            layout: Arc::new(Layout::new(delta.schema()?)),
             version: delta.version(),
             committing: Vec::new(),
             committing_frames: None,
@@ -69,8 +69,13 @@ impl<R: Row> Stream<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where the fields of a row stand, at this moment.
+    pub(crate) fn layout(&self) -> Arc<Layout> {
+        Arc::clone(&self.state().layout)
+    }
+
     pub(crate) fn schema(&self) -> Schema {
-        self.state().schema.clone()
+        self.layout().schema().clone()
     }
 
     /// The latest moment that a row is about.
@@ -213,7 +218,7 @@ impl<R: Row> Stream<R> {
         let chunks =
             state.chunks.iter().map(|chunk| chunk.brought_to(&schema)).collect::<tables::Result<_>>()?;
         state.chunks = chunks;
-        state.schema = schema;
+        state.layout = Arc::new(Layout::new(schema));
         state.version = self.delta.version();
         Ok(())
     }
@@ -233,7 +238,7 @@ impl<R: Row> State<R> {
         if self.open.is_empty() {
             return Ok(());
         }
-        let fresh = R::table(&self.open, &self.schema)?;
+        let fresh = R::table(&self.open, &self.layout)?;
         match self.chunks.last_mut() {
             Some(last) if last.row_count() + fresh.row_count() <= CHUNK_ROWS => {
                 *last = Table::concat(&[last.clone(), fresh])?;

@@ -156,7 +156,7 @@ impl Drop for Writer {
     }
 }
 
-fn write(wal: &mut Wal, group: Vec<Call>, counters: &Counters) {
+fn write(wal: &mut Wal, mut group: Vec<Call>, counters: &Counters) {
     if group.is_empty() {
         return;
     }
@@ -168,7 +168,7 @@ fn write(wal: &mut Wal, group: Vec<Call>, counters: &Counters) {
         Ok(sequence) => {
             counters.flushes.fetch_add(1, Ordering::Relaxed);
             // All rows of a frame for one table go in together: a commit takes whole frames.
-            insert(sequence, &group);
+            insert(sequence, &mut group);
             counters.last_sequence.store(sequence.unsigned_abs(), Ordering::Release);
             for call in group {
                 counters.acknowledged.fetch_add(call.rows as u64, Ordering::Relaxed);
@@ -187,28 +187,28 @@ fn write(wal: &mut Wal, group: Vec<Call>, counters: &Counters) {
     }
 }
 
-fn insert(sequence: i64, group: &[Call]) {
-    let mut predictions: Vec<(&Arc<Model>, Vec<Prediction>)> = Vec::new();
-    let mut labels: Vec<(&Arc<Model>, Vec<Label>)> = Vec::new();
+fn insert(sequence: i64, group: &mut [Call]) {
+    let mut predictions = Vec::new();
+    let mut labels = Vec::new();
     for call in group {
-        for (model, rows) in &call.predictions {
-            match predictions.iter_mut().find(|(known, _)| Arc::ptr_eq(known, model)) {
-                Some((_, all)) => all.extend_from_slice(rows),
-                None => predictions.push((model, rows.clone())),
-            }
-        }
-        for (model, rows) in &call.labels {
-            match labels.iter_mut().find(|(known, _)| Arc::ptr_eq(known, model)) {
-                Some((_, all)) => all.extend_from_slice(rows),
-                None => labels.push((model, rows.clone())),
-            }
-        }
+        join(&mut predictions, std::mem::take(&mut call.predictions));
+        join(&mut labels, std::mem::take(&mut call.labels));
     }
     for (model, rows) in predictions {
         model.predictions.insert(sequence, rows);
     }
     for (model, rows) in labels {
         model.labels.insert(sequence, rows);
+    }
+}
+
+/// Adds rows to those of the same model.
+fn join<R>(all: &mut Vec<(Arc<Model>, Vec<R>)>, more: Vec<(Arc<Model>, Vec<R>)>) {
+    for (model, mut rows) in more {
+        match all.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &model)) {
+            Some((_, known)) => known.append(&mut rows),
+            None => all.push((model, rows)),
+        }
     }
 }
 

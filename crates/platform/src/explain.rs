@@ -86,7 +86,7 @@ impl Platform {
         let engine = self.engine_of_version(&version).await?;
         let fields = &engine.columns().fields;
         let of =
-            |name: &str| prediction.features.iter().find(|(known, _)| known == name).map(|(_, cell)| cell);
+            |name: &str| prediction.features.iter().find(|(known, _)| **known == *name).map(|(_, cell)| cell);
         let columns: Vec<Input> = fields
             .iter()
             .map(|field| match (field.element_type, of(&field.name)) {

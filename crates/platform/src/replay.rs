@@ -211,7 +211,7 @@ fn predict(engine: &ServedEngine, prediction: &Prediction) -> Result<f64, String
 
 /// The archived feature as a column of one row.
 fn column(field: &InputField, prediction: &Prediction) -> Result<Column, String> {
-    let archived = prediction.features.iter().find(|(name, _)| *name == field.name).map(|(_, cell)| cell);
+    let archived = prediction.features.iter().find(|(name, _)| **name == field.name).map(|(_, cell)| cell);
     match (field.kind, archived) {
         (_, None) if field.required => Err(format!("feature `{}` was not archived", field.name)),
         (FieldKind::Number, None | Some(Cell::Null)) => Ok(Column::Numbers(vec![f64::NAN])),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use archive::{Archive, Cell, Prediction};
+use archive::{Archive, Cell, Name, Prediction};
 use inference::{Data, ElementType, Input, Tensor, TensorSpec};
 use serving::{
     Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, Output, OutputKind, Place,
@@ -230,7 +230,7 @@ fn kept(served: ServedPrediction) -> Prediction {
                 serving::Cell::Number(number) => Cell::Real(number),
                 serving::Cell::Word(word) => Cell::Text(word),
             };
-            (name.clone(), cell)
+            (Name::from(Arc::clone(name)), cell)
         })
         .collect();
     Prediction {

@@ -147,8 +147,8 @@ pub struct Loaded {
     pub engine: Arc<dyn Engine>,
     /// Since when it answers.
     pub since: Timestamp,
-    pub(crate) feature_names: Arc<[String]>,
-    pub(crate) output_names: Arc<[String]>,
+    pub(crate) feature_names: Arc<[Arc<str>]>,
+    pub(crate) output_names: Arc<[Arc<str>]>,
     pub(crate) counters: Counters,
     pub(crate) batcher: Option<Arc<Batcher>>,
     /// Requests that it is answering.
@@ -227,6 +227,7 @@ impl Loaded {
                 .inputs
                 .iter()
                 .flat_map(crate::InputField::element_names)
+                .map(Arc::from)
                 .collect(),
             output_names: output_names(offer.engine.signature()),
             batcher: offer.settings.batching.limits(offer.engine.cost()).map(|limits| {
@@ -288,8 +289,8 @@ impl Loaded {
     }
 }
 
-fn output_names(signature: &Signature) -> Arc<[String]> {
-    signature.archived_outputs().into_iter().map(|(name, _)| name).collect()
+fn output_names(signature: &Signature) -> Arc<[Arc<str>]> {
+    signature.archived_outputs().into_iter().map(|(name, _)| name.into()).collect()
 }
 
 /// Answers each row with the same value.

@@ -37,13 +37,13 @@ pub struct ServedPrediction {
     /// The part of the deployment that answered.
     pub variant: &'static str,
     /// The names of the features, in the order of `features`.
-    pub feature_names: Arc<[String]>,
+    pub feature_names: Arc<[Arc<str>]>,
     /// The features.
     pub features: Vec<Cell>,
     /// What was predicted, as a number; NaN for a label that has none.
     pub prediction: f64,
     /// The names of `outputs`.
-    pub output_names: Arc<[String]>,
+    pub output_names: Arc<[Arc<str>]>,
     /// Labels and scores beside the prediction.
     pub outputs: Vec<Cell>,
     /// From receipt until the model had answered, in microseconds.

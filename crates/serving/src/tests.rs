@@ -290,7 +290,7 @@ async fn a_record_holds_what_was_asked_and_answered() {
     let first = &kept[0];
     assert_eq!(first.features, [Cell::Number(1.5), Cell::Word("Clear".into())]);
     assert_eq!(kept[1].features, [Cell::Number(2.0), Cell::Missing]);
-    assert_eq!(first.feature_names.as_ref(), ["x", "word"]);
+    assert_eq!(first.feature_names.as_ref(), ["x".into(), "word".into()]);
     assert_eq!(
         (&*first.model, first.version, &*first.deployment, first.variant),
         ("traffic-model", 3, "traffic", "primary")

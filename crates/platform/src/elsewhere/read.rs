@@ -1,6 +1,6 @@
 //! The columns of a table as predictions and labels.
 
-use archive::{Cell, Label, Prediction};
+use archive::{Cell, Label, Name, Prediction};
 use base::Timestamp;
 use tables::{Column, ColumnType, Table, Values};
 use uuid::Uuid;
@@ -71,7 +71,7 @@ pub(super) fn predictions(
         if !values.all_missing() {
             let name = feature_name(&column.name);
             features.push(Column::new(name, column.kind));
-            inputs.push((name.to_owned(), values));
+            inputs.push((Name::from(name), values));
         }
     }
     let ids = columns.ids()?;

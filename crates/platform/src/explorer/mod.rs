@@ -4,7 +4,7 @@ mod filter;
 
 use std::collections::BTreeMap;
 
-use archive::{Cell, Label};
+use archive::{Cell, Label, Name};
 use base::{Actor, NewEvent, ObjectRef, Period, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -337,7 +337,7 @@ fn count(value: Option<f64>) -> u64 {
 }
 
 /// Those of `others` that are nearest to a row of features.
-fn nearest(features: &[(String, Cell)], others: &Table, limit: usize) -> Result<Vec<Similar>, Error> {
+fn nearest(features: &[(Name, Cell)], others: &Table, limit: usize) -> Result<Vec<Similar>, Error> {
     let rows = others.row_count();
     let mut sums = vec![0.0_f64; rows];
     let mut columns: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -379,7 +379,7 @@ fn nearest(features: &[(String, Cell)], others: &Table, limit: usize) -> Result<
         for (sum, apart) in sums.iter_mut().zip(&apart) {
             *sum += apart * apart;
         }
-        columns.insert(name.clone(), apart);
+        columns.insert(name.to_string(), apart);
     }
     let mut order: Vec<usize> = (0..rows).collect();
     order.sort_by(|left, right| {

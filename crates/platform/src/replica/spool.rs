@@ -144,7 +144,7 @@ pub(crate) fn row(served: ServedPrediction) -> Map<String, Value> {
             Cell::Number(number) => json!(number),
             Cell::Word(word) => json!(word),
         };
-        let name = if OWN.contains(&name.as_str()) { format!("features.{name}") } else { name.clone() };
+        let name = if OWN.contains(&&**name) { format!("features.{name}") } else { name.to_string() };
         row.insert(name, value);
     }
     let own = [
@@ -277,7 +277,7 @@ mod tests {
             model: "traffic".into(),
             version: 2,
             variant: "primary",
-            feature_names: vec!["hour".to_owned(), "weight".to_owned(), "holiday".to_owned()].into(),
+            feature_names: ["hour", "weight", "holiday"].map(Arc::from).into(),
             features: vec![Cell::Number(8.0), Cell::Number(0.5), Cell::Missing],
             prediction: value,
             output_names: Vec::new().into(),

@@ -11,8 +11,8 @@ use crate::harness::Home;
 /// A prediction of the traffic model for a winter morning that the archive got from elsewhere.
 fn archived(version: i64, answer: f64) -> Prediction {
     let at = Timestamp::parse("2013-02-04T08:00:00Z").unwrap();
-    let number = |name: &str, value: f64| (name.to_owned(), Cell::Real(value));
-    let word = |name: &str, value: &str| (name.to_owned(), Cell::Text(value.to_owned()));
+    let number = |name: &str, value: f64| (name.into(), Cell::Real(value));
+    let word = |name: &str, value: &str| (name.into(), Cell::Text(value.to_owned()));
     Prediction {
         id: Uuid::now_v7(),
         event_time: at,
@@ -44,7 +44,7 @@ fn archived(version: i64, answer: f64) -> Prediction {
 
 fn columns() -> Vec<Column> {
     let kind = |cell: &Cell| if matches!(cell, Cell::Text(_)) { ColumnType::Text } else { ColumnType::Real };
-    archived(1, 0.0).features.iter().map(|(name, cell)| Column::new(name, kind(cell))).collect()
+    archived(1, 0.0).features.iter().map(|(name, cell)| Column::new(&**name, kind(cell))).collect()
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn what_is_missing_is_named() {
     archive.declare("traffic", &columns(), ColumnType::Real).await.unwrap();
     let of_no_version = archived(7, 1.0);
     let mut without_hour = archived(1, 1.0);
-    without_hour.features.retain(|(name, _)| name != "hour");
+    without_hour.features.retain(|(name, _)| **name != *"hour");
     archive.append(vec![of_no_version.clone(), without_hour.clone()]).await.unwrap();
 
     let replay = home.platform.replay(of_no_version.id).await.unwrap().unwrap();

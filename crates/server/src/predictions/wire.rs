@@ -178,7 +178,11 @@ impl PredictionBody {
             version: json!(prediction.version),
             deployment: json!(prediction.deployment),
             variant: json!(prediction.variant),
-            features: prediction.features.into_iter().map(|(name, cell)| (name, value_of(cell))).collect(),
+            features: prediction
+                .features
+                .into_iter()
+                .map(|(name, cell)| (name.to_string(), value_of(cell)))
+                .collect(),
             prediction: value_of(prediction.prediction),
             label,
             label_time,

@@ -103,8 +103,8 @@ async fn labels_and_scores_are_archived_beside_the_number() {
     outputs(&serving, &[1.0, -1.0]).await.unwrap();
     let kept = sink.predictions.lock().unwrap();
     assert_eq!(
-        kept[0].output_names.to_vec(),
-        ["output_label", "output_probabilities_down", "output_probabilities_up"]
+        kept[0].output_names.as_ref(),
+        ["output_label", "output_probabilities_down", "output_probabilities_up"].map(Arc::from)
     );
     assert_eq!(kept[0].outputs, [Cell::Word("up".into()), Cell::Number(0.0), Cell::Number(1.0)]);
     assert_eq!((kept[0].prediction, kept[1].prediction), (1.0, 0.0));
