@@ -120,6 +120,38 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(url: str, chunked:
     assert requests.get(f"{url}{PROXY}/0/{run}/artifacts/half.bin", timeout=60).content == b"whole"
 
 
+def test_bodies_have_limits_however_they_come(url: str) -> None:
+    # Announced, it is refused before it is read; in pieces, as soon as it is too large. Neither is a status that
+    # clients try again, and nothing of it is kept.
+    run, at = new_run(url), urlsplit(url)
+    point = b'{"key": "m", "value": 1, "timestamp": 1, "step": 1},'
+    start = b'{"run_id": "' + run.encode() + b'", "metrics": ['
+    for path, announced in [("runs/log-batch", True), ("runs/log-batch", False), ("experiments/create", False)]:
+        head = f"POST {API}/{path} HTTP/1.1\r\nHost: {at.netloc}\r\nContent-Type: application/json\r\n"
+        head += f"Content-Length: {200 * MEGABYTE}\r\n\r\n" if announced else "Transfer-Encoding: chunked\r\n\r\n"
+        piece = point * 20_000
+        with socket.create_connection((at.hostname or "", at.port or 80), timeout=30) as client:
+            client.sendall(head.encode())
+            sent = 0
+            try:
+                while sent < 200 * MEGABYTE:
+                    body = start if sent == 0 else piece
+                    client.sendall(body if announced else b"%x\r\n%s\r\n" % (len(body), body))
+                    sent += len(body)
+            except OSError:
+                pass  # The server has answered and reads no more.
+            assert sent < 150 * MEGABYTE, f"{path} reads all that comes"
+            try:
+                answer = client.recv(4_096)
+            except OSError:
+                answer = b""
+            assert answer == b"" or b" 413 " in answer.splitlines()[0], answer
+    found = requests.get(f"{url}{API}/runs/get", params={"run_id": run}, timeout=60).json()["run"]["data"]
+    assert "metrics" not in found
+    refused = requests.post(f"{url}{API}/runs/log-batch", data=start + point * 800_000, headers={"Content-Type": "application/json"}, timeout=60)
+    assert refused.status_code == 413 and refused.json()["error_code"]
+
+
 def test_small_requests_are_answered_while_a_large_file_streams_in_constant_memory(url: str) -> None:
     told = stream(url, int(os.environ.get("GINGHAM_LARGE_MEGABYTES", "400")), fresh=True)
     assert told.small_requests > 20

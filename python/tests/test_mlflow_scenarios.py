@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,25 @@ def test_a_scenario_is_answered_as_by_mlflow(url: str, met: set[Difference], nam
 
 def test_every_scenario_is_recorded_and_every_recording_has_its_scenario() -> None:
     assert recording.names() == set(SCENARIOS)
+
+
+def test_every_endpoint_in_scope_is_in_a_scenario() -> None:
+    # The pages' prefix leads to the same handlers: a scenario under either counts.
+    table = Path(__file__).parents[2] / "crates/server/src/mlflow/endpoints.tsv"
+    endpoints = [line.split("\t") for line in table.read_text().splitlines() if not line.startswith("#")]
+    played: set[tuple[str, str]] = set()
+    for name in recording.names():
+        for step in recording.load(name):
+            if step["status"]:
+                method, path = step["call"].split(" ", 1)
+                path = path if path.startswith("/") else f"/api/2.0/mlflow/{path}"
+                played.add((method, path.replace("/ajax-api/", "/api/").split("?")[0]))
+    left_out = []
+    for mark, method, path in endpoints:
+        pattern = re.sub(r"/x(?=/|$)", "/[^/]+", path.replace("/ajax-api/", "/api/")).replace("/a/b", "/.+")
+        if mark != "O" and not any(method == one and re.fullmatch(pattern + "/?", called) for one, called in played):
+            left_out.append(f"{method} {path}")
+    assert len(endpoints) == 371 and left_out == []
 
 
 def test_every_intended_difference_is_needed(

@@ -7,6 +7,7 @@ fetch an address. The marker file stands in for `/etc/passwd`: its words must ne
 from __future__ import annotations
 
 import http.client
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,12 +32,14 @@ class Server:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def raw(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def raw(self, method: str, target: str, body: bytes | None = None, host: str | None = None) -> tuple[int, bytes]:
         at = urlsplit(self.url)
         connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=30)
         try:
-            connection.putrequest(method, target, skip_accept_encoding=True)
+            connection.putrequest(method, target, skip_host=host is not None, skip_accept_encoding=True)
             connection.putheader("Content-Type", "application/json")
+            if host is not None:
+                connection.putheader("Host", host)
             if body is not None:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
@@ -125,6 +128,33 @@ def test_the_proxy_writes_nothing_outside(server: Server, tmp_path: Path, way: s
 
 
 @pytest.mark.parametrize("way", PATHS)
+def test_uploads_in_parts_and_from_pages_write_nothing_outside(server: Server, tmp_path: Path, way: str) -> None:
+    # The ways in that came later: CVE-2026-2651 was about the first.
+    run, planted = server.run(), tmp_path / "planted"
+    path = PATHS[way](str(planted)).replace(" ", "%20").replace("\\", "%5c")
+    status, answer = server.raw("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{path}", b'{"path": "planted", "num_parts": 1}')
+    assert status < 500
+    if status == 200:
+        upload = json.loads(answer)
+        part = upload["credentials"][0]
+        put = requests.put(part["url"], data=b"planted", headers=part["headers"], timeout=30)
+        parts = [{"part_number": 1, "etag": put.headers.get("ETag", ""), "url": part["url"]}]
+        whole = json.dumps({"path": "planted", "upload_id": upload["upload_id"], "parts": parts}).encode()
+        assert server.raw("POST", f"/api/2.0/mlflow-artifacts/mpu/complete/{path}", whole)[0] < 500
+    target = f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path={quote(path, safe='%')}"
+    assert server.raw("POST", target, b"planted")[0] < 500
+    presigned = server.post("artifacts/presigned-upload-url", {"run_id": run, "path": PATHS[way](str(planted))})
+    refused(presigned.status_code, presigned.content)
+    assert sorted(os.listdir(tmp_path)) == []
+
+
+@pytest.mark.parametrize("way", PATHS)
+def test_no_address_is_given_for_a_file_outside(server: Server, marker: Path, way: str) -> None:
+    path = PATHS[way](str(marker)).replace(" ", "%20").replace("\\", "%5c")
+    refused(*server.raw("GET", f"/api/2.0/mlflow-artifacts/presigned/{path}"))
+
+
+@pytest.mark.parametrize("way", PATHS)
 def test_the_pages_download_nothing_outside(server: Server, marker: Path, way: str) -> None:
     run = server.run()
     path = quote(PATHS[way](str(marker)), safe="%")
@@ -141,6 +171,7 @@ LOCATIONS = {
     "fragment and query (CVE-2024-3848)": f"http:///x?a=b#/{CLIMB}etc/",
     "climbing": f"mlflow-artifacts:/{CLIMB}etc",
     "climbing in a bucket": "s3://bucket/a/../../b",
+    "climbing in a file system of others (CVE-2024-8859)": f"dbfs:/{CLIMB}etc",
     "encoded dots": "mlflow-artifacts:/%2e%2e/%2e%2e/etc",
     "encoded twice": "mlflow-artifacts:/%252e%252e/etc",
     "another run (CVE-2024-1594)": "runs:/0123/x#/../../etc",
@@ -187,6 +218,7 @@ SOURCES = {
     "query (CVE-2023-6909)": f"http:///?/{CLIMB}{{}}",
     "fragment (CVE-2024-2928)": f"file:///x#/{CLIMB}{{}}",
     "fragment of a bucket": f"s3://bucket/x#/{CLIMB}{{}}",
+    "climbing in a file system of others (CVE-2024-8859)": f"dbfs:/{CLIMB}{{}}",
     "backslashes (CVE-2023-2780)": "file:///..\\..\\..{}",
     "relative": "./{}",
     "climbing from here": f"{CLIMB}{{}}",
@@ -210,6 +242,7 @@ def test_a_version_cannot_be_made_of_the_servers_files(server: Server, marker: P
 
 @pytest.mark.parametrize("tag", [[], [{"key": "mlflow.prompt.is_prompt", "value": "true"}]])
 def test_a_prompt_is_no_way_around(server: Server, marker: Path, fresh: Fresh, tag: list[dict[str, str]]) -> None:
+    # CVE-2026-2614: a version tagged as a prompt could have any source.
     name = fresh("attack")
     server.made("registered-models/create", {"name": name, "tags": tag})
     for source in [str(marker.parent), f"file://{marker.parent}", f"mlflow-artifacts:/{CLIMB}{marker.parent}"]:
@@ -251,7 +284,7 @@ def test_a_link_in_the_artifact_folder_is_not_followed(server: Server, marker: P
 
 
 def test_an_archive_stays_an_archive(server: Server) -> None:
-    # CVE-2025-15031 and its like unpack archives whose members climb; the server unpacks nothing.
+    # CVE-2025-15031, CVE-2025-15036 and their like unpack archives whose members climb; the server unpacks nothing.
     import io
     import tarfile
 
@@ -314,3 +347,10 @@ def test_a_page_of_somebody_elses_changes_nothing(server: Server, fresh: Fresh, 
         f"{server.url}/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": name}, timeout=30
     )
     assert found.status_code == 404
+
+
+@pytest.mark.parametrize("host", ["attacker.example", "attacker.example:5050", "127.0.0.1.attacker.example", ""])
+def test_a_name_that_was_made_to_lead_here_is_not_answered_to(server: Server, host: str) -> None:
+    # CVE-2025-14279: a page has its own name resolve to this machine and reads what is logged here.
+    refused(*server.raw("GET", "/api/2.0/mlflow/experiments/search?max_results=1", host=host))
+    refused(*server.raw("POST", "/api/2.0/mlflow/experiments/create", b'{"name": "rebound"}', host=host))

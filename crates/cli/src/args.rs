@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    CollectArguments, DataArguments, DatasetArguments, PushArguments, RerunArguments, RunArguments,
+    DataArguments, DatasetArguments, GcArguments, PushArguments, RerunArguments, RunArguments,
 };
 
 /// Where a server listens when nothing else is said.
@@ -146,8 +146,8 @@ pub(crate) enum Command {
     Feed(FeedArguments),
     /// Keep folders and files of any size under versioned names, here and elsewhere.
     Data(DataArguments),
-    /// Collect artifacts on the server that nothing refers to.
-    Gc(CollectArguments),
+    /// Collect artifacts on the server that nothing refers to, and empty the bin.
+    Gc(GcArguments),
     /// Bring a deleted model or version back; without a name, list what can be brought back.
     Restore(RestoreArguments),
     /// Check that the log of events is whole and unchanged.

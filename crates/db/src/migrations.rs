@@ -49,6 +49,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_73_profiles",
     "20261122_77_version_files",
     "20261122_80_cluster_revisions",
+    "20261122_81_metric_bests",
+    "20261122_82_purged_files",
     "20261122_84_lineage_numbers",
 ];
 

@@ -1,5 +1,8 @@
 //! The tables of this room; nothing else knows them.
 
+mod bests;
+#[cfg(test)]
+mod bests_tests;
 mod bring_over;
 mod capture;
 #[cfg(test)]
@@ -13,6 +16,7 @@ mod latest;
 mod logged_model;
 mod logging;
 mod project;
+mod purge;
 mod run;
 mod run_search;
 mod search;
@@ -54,6 +58,7 @@ pub use project::{
     count_experiments, delete_experiments_of, move_experiments, project_of_experiment,
     project_of_logged_model, project_of_run,
 };
+pub use purge::{BinnedKind, BinnedThing, binned, binned_experiments, purge_binned, purge_experiments};
 pub use run::{
     NewRun, RunChange, create_run, delete_run, delete_run_tag, get_run, restore_run, set_run_tag, update_run,
 };

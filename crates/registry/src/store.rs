@@ -6,6 +6,7 @@ mod files;
 mod model;
 mod project;
 mod promotion;
+mod purge;
 mod restore;
 mod version;
 mod webhook;
@@ -27,6 +28,7 @@ pub use model::{
 };
 pub use project::{count_models, delete_models_of, move_models};
 pub use promotion::{list_promotions, promotion_of, record_promotion};
+pub use purge::{PurgedModels, binned_models, is_source, purge_models};
 pub use restore::{Binned, deleted_models, restore_model, restore_version};
 pub use version::{
     Others, VersionChange, VersionQuery, create_version, delete_version, delete_version_tag, get_version,

@@ -67,6 +67,8 @@ def uploads_in_parts(w: World) -> None:
     w.post(f"{PROXY}/mpu/complete/{path}", {"path": f"{run}/artifacts", "upload_id": "x", "parts": []})
     w.post(f"{PROXY}/mpu/abort/{path}", {"path": f"{run}/artifacts", "upload_id": "x"})
     w.get(f"{PROXY}/presigned/{path}")
+    for body in [{"run_id": run, "path": "big.bin"}, {"path": "big.bin"}, {"run_id": run}, {"run_id": "nobody", "path": "big.bin"}, {"run_id": run, "path": "../big.bin"}]:
+        w.post("artifacts/presigned-upload-url", body)
 
 
 def uploads_from_pages(w: World) -> None:

@@ -245,6 +245,7 @@ def datasets_and_models_of_a_run(w: World) -> None:
     w.get("runs/get", run_id=run)
     search = {"experiment_ids": [one]}
     w.call("POST", "/ajax-api/2.0/mlflow/experiments/search-datasets", search)
+    w.case("as MLflow registers it, with a slash left out").call("POST", "/api/2.0mlflow/experiments/search-datasets", search)
     for name, value in [("name", "n" * 501), ("digest", "d" * 37)]:
         w.post("runs/log-inputs", {"run_id": run, "datasets": [{"dataset": {**plain, name: value}}]})
     for body in [

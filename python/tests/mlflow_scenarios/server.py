@@ -65,6 +65,8 @@ def workspaces_that_are_off(w: World) -> None:
     w.get("/api/3.0/mlflow/workspaces")
     w.post("/api/3.0/mlflow/workspaces", {"name": "team"})
     w.get("/api/3.0/mlflow/workspaces/default")
+    w.patch("/api/3.0/mlflow/workspaces/nobody", {"description": "x"})
+    w.delete("/api/3.0/mlflow/workspaces/nobody")
 
 
 SCENARIOS = [about_the_server, requests_that_cannot_be_read, addresses_that_do_not_exist, webhooks, workspaces_that_are_off]

@@ -1,9 +1,12 @@
-"""Installs PyTorch for the CPU into the environment that runs this: ``python cpu_torch.py``.
+"""Installs PyTorch for the CPU, and Lightning, into the environment that runs this: ``python cpu_torch.py``.
 
 On Linux with x86-64, PyPI has PyTorch with CUDA only: half a gigabyte, and gigabytes of NVIDIA's libraries that it is
 linked with. On the CPU none of them is ever called, but the loader wants them to be there. So the wheel is installed
 alone, and for each library that is missing an empty one is made that has the names which PyTorch is linked with; each
 function in it answers "no device" (100). Nothing is done where PyTorch can be imported already.
+
+Lightning, which MLflow's autologging of PyTorch needs, asks for PyTorch with all of that; it too is installed alone, and
+what else it needs beside it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from collections import defaultdict
 from pathlib import Path
 
 VERSION = "2.15.0"
+LIGHTNING = ["pytorch-lightning==2.6.6", "torchmetrics==1.9.0", "lightning-utilities==0.15.3", "tqdm==4.70.1"]
 NO_DEVICE = 100
 
 
@@ -25,11 +29,11 @@ def works() -> bool:
     return subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0
 
 
-def install() -> None:
+def install(*packages: str) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if importlib.util.find_spec("pip") is None:
         pip = ["uv", "pip", "install", "--quiet", "--python", sys.executable]
-    subprocess.run([*pip, "--no-deps", f"torch=={VERSION}"], check=True)
+    subprocess.run([*pip, "--no-deps", *packages], check=True)
 
 
 def output(*command: object) -> str:
@@ -104,10 +108,15 @@ def make_stand_ins() -> None:
 
 
 def main() -> None:
-    if works():
-        return
+    if not works():
+        make_torch_work()
+    if importlib.util.find_spec("pytorch_lightning") is None:
+        install(*LIGHTNING)
+
+
+def make_torch_work() -> None:
     if importlib.util.find_spec("torch") is None:
-        install()
+        install(f"torch=={VERSION}")
     if not works():
         for tool in ("cc", "nm", "readelf", "ldconfig"):
             if shutil.which(tool) is None:

@@ -219,6 +219,53 @@ def test_an_import_that_is_killed_goes_on_and_doubles_nothing(binary: str, url: 
     compare(written, ours)
 
 
+def test_an_import_shows_how_far_it_is_to_who_watches(binary: str, url: str, tmp_path: Path) -> None:
+    import pty
+
+    Written(client_of(f"file:{tmp_path}/mlruns"), tmp_path, runs=60, points=200)
+    command = [binary, "--server", url, "import", "mlflow", f"{tmp_path}/mlruns", "--report", str(tmp_path / "r")]
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=child, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            part = os.read(parent, 65_536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(parent)
+    assert process.wait(60) == 0
+    assert b"runs" in shown and shown.count(b"%") > 1, shown
+
+
+def test_work_goes_on_where_it_was_after_an_import(binary: str, url: str, tmp_path: Path) -> None:
+    written = Written(client_of(f"file:{tmp_path}/mlruns"), tmp_path)
+    bring(binary, url, f"{tmp_path}/mlruns", tmp_path)
+    ours = client_of(url)
+    first = written.runs[0]
+    ours.log_metric(first, "loss", 0.001, step=1_000)
+    assert ours.get_run(first).data.metrics["loss"] == 0.001
+    home = ours.get_experiment_by_name(written.experiment).experiment_id
+    new = ours.create_run(home).info.run_id
+    ours.log_text(new, "more", "notes/more.txt")
+    found = ours.search_runs([home], "metrics.loss < 0.01 or tags.at = '1'")
+    assert {run.info.run_id for run in found} == {first, written.runs[1]}
+    third = ours.create_model_version(written.model, f"{ours.get_run(new).info.artifact_uri}/notes", run_id=new)
+    assert str(third.version) == "3"
+    ours.set_registered_model_alias(written.model, "champion", "3")
+    assert str(ours.get_model_version_by_alias(written.model, "champion").version) == "3"
+    ours.restore_run(written.runs[2])
+    assert ours.get_run(written.runs[2]).info.lifecycle_stage == "active"
+    # What was logged here stays when the import is repeated.
+    bring(binary, url, f"{tmp_path}/mlruns", tmp_path)
+    assert ours.get_run(first).data.metrics["loss"] == 0.001
+
+
 @contextmanager
 def serving(command: list[str], port: int, path: str, log: Path) -> Iterator[str]:
     with open(log, "wb") as out:

@@ -47,7 +47,7 @@ use crate::client::Client;
 use crate::{runs, spool, story};
 
 pub(crate) use apply::apply;
-pub(crate) use data::{CollectArguments, DataArguments};
+pub(crate) use data::{DataArguments, GcArguments};
 pub(crate) use dataset::DatasetArguments;
 pub(crate) use feed::{Feed, FeedReport};
 pub(crate) use push::PushArguments;

@@ -185,6 +185,64 @@ fn runs_and_their_histories_become_files() {
 }
 
 #[test]
+fn why_two_runs_differ_is_told_with_the_greatest_effect_first() {
+    let server = Server::start();
+    let made = server.mlflow("experiments/create", &json!({"name": "grid"}));
+    // The score falls by 1 for the small change and by 10 for the large one, in whatever company; the name of the
+    // machine is known of the two that are compared only.
+    let mut runs = Vec::new();
+    for (small, large) in [("a", "x"), ("b", "x"), ("a", "y"), ("b", "y")] {
+        let run = json!({"experiment_id": made["experiment_id"], "start_time": 1_700_000_000_000_i64});
+        let run = server.mlflow("runs/create", &run)["run"]["info"]["run_id"].as_str().unwrap().to_owned();
+        let score = 20.0 - f64::from(u8::from(small == "b")) - 10.0 * f64::from(u8::from(large == "y"));
+        server.mlflow(
+            "runs/log-batch",
+            &json!({"run_id": run, "metrics": [{"key": "score", "value": score, "timestamp": 1}],
+                "params": [{"key": "small", "value": small}, {"key": "large", "value": large}],
+                "tags": [{"key": "mlflow.source.git.commit", "value": format!("{small}{large}")}]}),
+        );
+        server.mlflow("runs/update", &json!({"run_id": run, "status": "FINISHED", "end_time": 2}));
+        runs.push(run);
+    }
+    let found = server.json(&["diff", &runs[0], &runs[3], "--metric", "score"]);
+    assert_eq!(
+        (found["metric"]["left"].as_f64(), found["metric"]["right"].as_f64()),
+        (Some(20.0), Some(9.0))
+    );
+    let params: Vec<(&str, &str)> = found["causes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cause| (cause["area"].as_str().unwrap(), cause["name"].as_str().unwrap()))
+        .filter(|(area, _)| *area == "params")
+        .collect();
+    assert_eq!(params, [("params", "large"), ("params", "small")], "{found}");
+    let areas: Vec<&Value> = found["causes"].as_array().unwrap().iter().map(|cause| &cause["area"]).collect();
+    assert!(areas.contains(&&json!("code")), "{found}");
+    let told = server.run(&["diff", &runs[0], &runs[3], "--metric", "score"]);
+    assert!(told.contains("Why, the greatest effect first"), "{told}");
+    assert!(told.find("large").unwrap() < told.find("small").unwrap(), "{told}");
+}
+
+#[test]
+fn what_is_deleted_comes_back_until_the_bin_is_emptied() {
+    let server = filled();
+    server.run(&["runs", "delete", "tags.team = 'red'", "--expect", "3"]);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let young = server.json(&["gc", "--deleted-for", "1d"]);
+    assert_eq!(young["purged"]["runs"], 0, "{young}");
+    server.run(&["runs", "restore", "params.depth = '7'", "--expect", "1"]);
+    let counted = server.run(&["gc", "--deleted-for", "0d", "--dry-run"]);
+    assert!(counted.contains("would be removed for good: 0 experiments, 2 runs"), "{counted}");
+    let gone = server.run(&["gc", "--deleted-for", "0d"]);
+    assert!(gone.contains("removed for good: 0 experiments, 2 runs"), "{gone}");
+    assert_eq!(numbers(&server, &["--deleted"]), [""; 0]);
+    assert_eq!(numbers(&server, &[]), ["0", "1", "2", "3", "4", "7"]);
+    assert!(server.run(&["log"]).contains("2 runs removed for good"));
+    server.run(&["verify"]);
+}
+
+#[test]
 fn a_run_is_followed_to_its_end() {
     let server = Server::start();
     let run =

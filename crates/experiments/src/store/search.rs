@@ -271,11 +271,15 @@ fn push_metric(
             push_values(text.push("exists (select 1"), of, numbers).push(" and ")
         }
         Metrics::OfModels => {
-            push_models_metric(text.push("exists (select 1 from "), key, of, scope).push(" and ")
+            let text = push_models_metric(text.push("exists (select 1 from "), key, of, scope);
+            match of {
+                ValueOf::Last | ValueOf::AtStep(_) => text.push(" and "),
+                ValueOf::Least | ValueOf::Greatest => text.push(" group by x.model_id having "),
+            }
         }
     };
     let column = match (target.metrics, of) {
-        (Metrics::OfModels, _) => "case when x.is_nan = 0 then x.value end",
+        (Metrics::OfModels, of) => models_value(of),
         (_, ValueOf::Last | ValueOf::AtStep(_)) => "x.value",
         (_, ValueOf::Least) => "x.low",
         (_, ValueOf::Greatest) => "x.high",
@@ -300,6 +304,15 @@ pub(super) fn push_values(text: SqlText, of: ValueOf, numbers: &[i64]) -> SqlTex
         }
     };
     push_numbers(text.push(" and "), "x.key", numbers)
+}
+
+/// A value of a logged model's points; points that are not a number have none.
+const fn models_value(of: ValueOf) -> &'static str {
+    match of {
+        ValueOf::Last | ValueOf::AtStep(_) => "case when x.is_nan = 0 then x.value end",
+        ValueOf::Least => "min(case when x.is_nan = 0 then x.value end)",
+        ValueOf::Greatest => "max(case when x.is_nan = 0 then x.value end)",
+    }
 }
 
 fn push_models_metric(text: SqlText, key: &str, of: ValueOf, scope: &Scope<'_>) -> SqlText {
@@ -374,13 +387,14 @@ fn push_sort_columns_from(
     (text, keys)
 }
 
-/// The same for a walk along the values of the metric of the first term, which is in `o.value`.
+/// The same for a walk along the values of the metric of the first term, which are in the column `walked`.
 pub(super) fn push_sort_columns_walked(
     text: SqlText,
     scope: &Scope<'_>,
     order: &[Order<By>],
+    walked: &'static str,
 ) -> (SqlText, Vec<SortKey>) {
-    let text = text.push(", o.value as k0");
+    let text = text.push(", ").push(walked).push(" as k0");
     let Some((first, rest)) = order.split_first() else { return (text, Vec::new()) };
     let walked = SortKey { column: "k0", is_text: false, is_optional: true, descending: first.descending };
     let (text, others) = push_sort_columns_from(text, &RUNS, std::slice::from_ref(scope), rest, 1);
@@ -403,9 +417,14 @@ fn push_sort_value(text: SqlText, target: &Target, scope: &Scope<'_>, field: &By
                 push_values(text, *of, numbers).push(")")
             }
             Metrics::OfModels => {
-                let newest = text.push("(select case when x.is_nan = 0 then x.value end from ");
-                push_models_metric(newest, key, *of, scope)
-                    .push(" order by x.time desc, x.step desc limit 1)")
+                let text = text.push("(select ").push(models_value(*of)).push(" from ");
+                let text = push_models_metric(text, key, *of, scope);
+                match of {
+                    ValueOf::Last | ValueOf::AtStep(_) => {
+                        text.push(" order by x.time desc, x.step desc limit 1)")
+                    }
+                    ValueOf::Least | ValueOf::Greatest => text.push(")"),
+                }
             }
         },
         By::Param(key) => text.push(target.param_value_of).bind(key).push(")"),

@@ -116,7 +116,8 @@ fn filter() -> impl Strategy<Value = String> {
 fn ordering() -> impl Strategy<Value = Vec<String>> {
     let field = prop_oneof![
         4 => proptest::sample::select(&KEYS[..]).prop_map(|key| format!("metrics.{key}")),
-        1 => proptest::sample::select(&KEYS[..]).prop_map(|key| format!("max(metrics.{key})")),
+        3 => (proptest::sample::select(vec!["min", "max"]), proptest::sample::select(&KEYS[..]))
+            .prop_map(|(of, key)| format!("{of}(metrics.{key})")),
         2 => (proptest::sample::select(&KEYS[..]), 0..4).prop_map(|(key, step)| format!("metrics.{key}@{step}")),
         2 => proptest::sample::select(&KEYS[..]).prop_map(|key| format!("params.{key}")),
         1 => proptest::sample::select(&KEYS[..]).prop_map(|key| format!("tags.{key}")),
@@ -300,11 +301,14 @@ async fn search_answers_what_a_plain_reading_of_filter_and_ordering_does() {
             for (number, run) in runs.iter().enumerate() {
                 log(&db, run, number % 5 == 0).await;
                 if number == runs.len() / 2 {
-                    // The steps that this asks for are kept for those who log later; those of `c` are found afterwards.
+                    // The steps and bests that this asks for are kept for those who log later; those of `c` are
+                    // found afterwards.
                     let half: Vec<String> = (0..3)
                         .flat_map(|step| ["a", "b"].map(|key| format!("metrics.{key}@{step} != 9")))
                         .collect();
                     pages(&db, &run_filter(&half.join(" or ")).unwrap(), &[], 60).await;
+                    let bests = "min(metrics.a) < 9 and max(metrics.b) < 9";
+                    pages(&db, &run_filter(bests).unwrap(), &[], 60).await;
                 }
             }
             for (filter, order, limit) in &questions {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use db::{Db, Read, Row, Sql, SqlText, Tx, params};
 
+use super::bests::{Ranked, keep_bests};
 use super::latest::{load_latest, newer};
 use super::next_number;
 use super::steps::{Indexed, keep_steps};
@@ -83,9 +84,10 @@ async fn settle_part(tx: &mut Tx, run: i64) -> Result<bool, Error> {
     if named.is_empty() {
         return Ok(more);
     }
-    let (columns, steps) = numbered(tx, run, named).await?;
+    let (columns, indexed) = numbered(tx, run, named).await?;
     index(tx, run, &columns).await?;
-    keep_steps(tx, run, &columns, &steps).await?;
+    keep_steps(tx, run, &columns, &indexed.steps).await?;
+    keep_bests(tx, run, &indexed.ranked).await?;
     put_generation(tx, run, 0, &columns).await?;
     for level in 0.. {
         if generations(tx, run, level).await? < MERGED_GENERATIONS {
@@ -116,19 +118,26 @@ async fn part(tx: &mut Tx, run: i64) -> Result<Option<(i64, bool)>, Error> {
     Ok(until.map(|until| (until, more)))
 }
 
+/// What is indexed of the metrics of a tail, beside their newest values.
+#[derive(Default)]
+struct AlsoIndexed {
+    steps: Indexed,
+    ranked: Ranked,
+}
+
 /// Columns in the order of their keys' numbers, each in order and without doubles; new names are given numbers. Beside
-/// them the steps of these metrics that are indexed.
-async fn numbered(tx: &mut Tx, run: i64, named: Named) -> Result<(Vec<Column>, Indexed), Error> {
+/// them what else is indexed of these metrics.
+async fn numbered(tx: &mut Tx, run: i64, named: Named) -> Result<(Vec<Column>, AlsoIndexed), Error> {
     let row = tx
         .fetch_optional("select experiment_id from runs where number = $1", params![run])
         .await?
         .ok_or_else(|| Error::RunNotFound { run: run.to_string() })?;
     let experiment = row.int("experiment_id")?;
     let mut numbers: BTreeMap<String, i64> = BTreeMap::new();
-    let mut steps = Indexed::new();
+    let mut indexed = AlsoIndexed::default();
     let names: Vec<&String> = named.keys().collect();
     for names in names.chunks(CHUNK) {
-        find_keys(tx, experiment, names, &mut numbers, &mut steps).await?;
+        find_keys(tx, experiment, names, &mut numbers, &mut indexed).await?;
         let missing: Vec<&String> =
             names.iter().copied().filter(|name| !numbers.contains_key(*name)).collect();
         if missing.is_empty() {
@@ -140,7 +149,7 @@ async fn numbered(tx: &mut Tx, run: i64, named: Named) -> Result<(Vec<Column>, I
                        on conflict (experiment_id, name) do nothing";
             tx.execute(put, params![id, experiment, *name]).await?;
         }
-        find_keys(tx, experiment, &missing, &mut numbers, &mut steps).await?;
+        find_keys(tx, experiment, &missing, &mut numbers, &mut indexed).await?;
     }
     let mut columns: Vec<Column> = named
         .into_iter()
@@ -150,7 +159,7 @@ async fn numbered(tx: &mut Tx, run: i64, named: Named) -> Result<(Vec<Column>, I
         })
         .collect();
     columns.sort_unstable_by_key(|(key, _)| *key);
-    Ok((columns, steps))
+    Ok((columns, indexed))
 }
 
 async fn find_keys(
@@ -158,10 +167,11 @@ async fn find_keys(
     experiment: i64,
     names: &[&String],
     numbers: &mut BTreeMap<String, i64>,
-    steps: &mut Indexed,
+    indexed: &mut AlsoIndexed,
 ) -> Result<(), Error> {
     let text = SqlText::new(
-        "select k.id, k.name, s.step from metric_keys k left join metric_step_indexes s on s.key = k.id \
+        "select k.id, k.name, s.step, b.key as ranked from metric_keys k \
+         left join metric_step_indexes s on s.key = k.id left join metric_best_indexes b on b.key = k.id \
          where k.experiment_id = ",
     )
     .bind(experiment)
@@ -172,7 +182,10 @@ async fn find_keys(
         let key = row.int("id")?;
         numbers.insert(row.text("name")?, key);
         if let Some(step) = row.opt_int("step")? {
-            steps.entry(key).or_default().push(step);
+            indexed.steps.entry(key).or_default().push(step);
+        }
+        if row.opt_int("ranked")?.is_some() {
+            indexed.ranked.insert(key);
         }
     }
     Ok(())

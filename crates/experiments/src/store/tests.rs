@@ -314,19 +314,21 @@ async fn a_logged_model_goes_from_pending_to_ready() {
         let ready = db
             .write(move |tx| {
                 Box::pin(async move {
-                    let measured = LoggedModelMetric {
-                        metric: metric("mae", 2.0, 0),
+                    let measured = |value, step| LoggedModelMetric {
+                        metric: metric("mae", value, step),
                         run_id: run.clone(),
                         dataset_name: "d".into(),
                         dataset_digest: String::new(),
                     };
-                    log_logged_model_metrics(tx, &run, &[(id.clone(), measured)]).await?;
+                    let all = [measured(2.0, 0), measured(5.0, 1), measured(f64::NAN, 2)];
+                    let all = all.map(|measured| (id.clone(), measured));
+                    log_logged_model_metrics(tx, &run, &all).await?;
                     finish_logged_model(tx, &id, LoggedModelStatus::Ready, None, at(2)).await
                 })
             })
             .await
             .unwrap();
-        assert_eq!((ready.status, ready.metrics.len()), (LoggedModelStatus::Ready, 1));
+        assert_eq!((ready.status, ready.metrics.len()), (LoggedModelStatus::Ready, 3));
         let query = |filter: &str| LoggedModelQuery {
             experiments: vec![0],
             filter: crate::query::model_filter(filter).unwrap(),
@@ -350,8 +352,13 @@ async fn a_logged_model_goes_from_pending_to_ready() {
             let found = search_logged_models(&mut read, &query).await.unwrap().items.len();
             assert_eq!(found, expected, "{dataset} {digest:?}");
         }
-        for (filter, expected) in [("metrics.mae < 3 and tags.kind = 'ridge'", 1), ("params.alpha = '2'", 0)]
-        {
+        for (filter, expected) in [
+            ("metrics.mae < 3 and tags.kind = 'ridge'", 1),
+            ("params.alpha = '2'", 0),
+            ("min(metrics.mae) < 3 and max(metrics.mae) > 4", 1),
+            ("min(metrics.mae) > 3 or max(metrics.mae) < 3", 0),
+            ("min(metrics.other) != 3", 0),
+        ] {
             assert_eq!(search_logged_models(&mut read, &query(filter)).await.unwrap().items.len(), expected);
         }
         let id = model.id.clone();

@@ -1,13 +1,14 @@
 //! Looking after the store: collecting what nothing refers to, and verifying.
 
-use artifacts::CollectOptions;
+use artifacts::{CollectOptions, CollectReport};
 use axum::extract::State;
 use base::Period;
-use serde::Deserialize;
+use platform::Purged;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::extract::Json;
+use crate::extract::{Caller, Json};
 use crate::problem::Problem;
 
 /// The shortest grace period on a server, in microseconds: writers of other processes are seen by then.
@@ -19,13 +20,25 @@ const LEAST_GRACE_MICROS: i64 = 60_000_000;
 pub(super) struct Asked {
     grace: Option<Period>,
     keep_in_bin: Option<Period>,
+    /// Empties the bin of what was deleted longer ago, too.
+    deleted_for: Option<Period>,
     #[serde(default)]
     dry_run: bool,
+}
+
+/// The garbage, and what was in the bin.
+#[derive(Serialize)]
+struct Collected {
+    #[serde(flatten)]
+    garbage: CollectReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purged: Option<Purged>,
 }
 
 /// Collects garbage, or tells what would be collected.
 pub(super) async fn collect(
     State(app): State<App>,
+    caller: Caller,
     Json(asked): Json<Asked>,
 ) -> Result<Json<Value>, Problem> {
     let usual = CollectOptions::default();
@@ -41,7 +54,16 @@ pub(super) async fn collect(
         )
         .with_hint("what is being written now would not be safe; `--dry-run` may look with any period"));
     }
-    Ok(Json(json!(app.platform().collect_artifacts(options).await?)))
+    let purged = match asked.deleted_for {
+        Some(period) => {
+            let purged = app.platform().empty_bin(period, options.dry_run, &caller.actor()).await?;
+            app.belongings().forget();
+            Some(purged)
+        }
+        None => None,
+    };
+    let garbage = app.platform().collect_artifacts(options).await?;
+    Ok(Json(json!(Collected { garbage, purged })))
 }
 
 /// Takes everything out of the bin.

@@ -106,7 +106,7 @@ impl Belongings {
     }
 
     /// Forgets everything, because a project was made or removed.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.several.store(true, Ordering::Relaxed);
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -116,11 +116,20 @@ pub(super) async fn delete(
 }
 
 fn check_name(name: &str) -> Result<(), Failure> {
-    if name != DEFAULT_PROJECT {
-        governance::check_project_name(name)
-            .map_err(|error| Failure::invalid(format!("Workspace name '{name}' is invalid: {error}")))?;
+    if name == DEFAULT_PROJECT || governance::check_project_name(name).is_ok() {
+        return Ok(());
     }
-    Ok(())
+    let rule = if !(2..=63).contains(&name.chars().count()) {
+        "must be between 2 and 63 characters."
+    } else if name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !(name.starts_with('-') || name.ends_with('-') || name.contains("--"))
+    {
+        "is reserved and cannot be used."
+    } else {
+        "must match the pattern ^(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?$ (lowercase alphanumeric with optional \
+         internal hyphens)."
+    };
+    Err(Failure::invalid(format!("Workspace name '{name}' {rule}")))
 }
 
 /// The artifact root that is asked for; blank means the platform's own store.

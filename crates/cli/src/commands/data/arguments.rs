@@ -114,3 +114,12 @@ pub(crate) struct CollectArguments {
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) restore: bool,
 }
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GcArguments {
+    #[command(flatten)]
+    pub(crate) collect: CollectArguments,
+    /// Remove for good what was deleted longer ago than this: experiments, runs, models and versions.
+    #[arg(long, value_name = "PERIOD", conflicts_with = "restore")]
+    pub(crate) deleted_for: Option<Period>,
+}

@@ -6,10 +6,12 @@ use anyhow::{Context, Result};
 use artifacts::{CollectOptions, CollectReport, DamageReport, Error};
 use base::{Clock, SystemClock};
 use futures::future::BoxFuture;
+use platform::Purged;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::add::size;
-use super::arguments::CollectArguments;
+use super::arguments::{CollectArguments, GcArguments};
 use super::home::{Local, failed};
 use crate::client::Client;
 use crate::exit;
@@ -32,22 +34,44 @@ pub(super) async fn collect(local: &Local, arguments: &CollectArguments, json: b
 }
 
 /// Collects on a server.
-pub(crate) async fn collect_on_server(
-    client: &Client,
-    arguments: &CollectArguments,
-    json: bool,
-) -> Result<()> {
+pub(crate) async fn collect_on_server(client: &Client, gc: &GcArguments, json: bool) -> Result<()> {
+    let arguments = &gc.collect;
     if arguments.restore {
         let answer = client.post("/api/content/restore", &json!({})).await?;
         let bytes = answer.get("restored_bytes").and_then(serde_json::Value::as_u64).unwrap_or_default();
         return restored(bytes, json);
     }
-    let body = json!({
+    let mut body = json!({
         "grace": arguments.grace, "keep_in_bin": arguments.keep_in_bin, "dry_run": arguments.dry_run,
     });
+    if let (Some(period), Some(fields)) = (gc.deleted_for, body.as_object_mut()) {
+        fields.insert("deleted_for".to_owned(), json!(period));
+    }
     let answer = client.post("/api/content/collect", &body).await?;
+    if json {
+        output::json(&answer);
+        return Ok(());
+    }
+    if let Some(purged) = answer.get("purged") {
+        let purged = Purged::deserialize(purged).context("the server's answer does not fit")?;
+        tell_purged(&purged, arguments.dry_run);
+    }
     let report = serde_json::from_value(answer).context("the server's answer does not fit")?;
-    tell_collected(&report, json)
+    tell_collected(&report, false)
+}
+
+fn tell_purged(purged: &Purged, dry_run: bool) {
+    let verb = if dry_run { "would be removed for good" } else { "removed for good" };
+    output::line(&format!(
+        "{verb}: {} experiments, {} runs, {} logged models, {} models, {} versions",
+        purged.experiments, purged.runs, purged.logged_models, purged.models, purged.versions
+    ));
+    if purged.kept > 0 {
+        output::line(&faint(&format!(
+            "{} runs and logged models stay in the bin: versions in use, or that can be restored, were made from them",
+            purged.kept
+        )));
+    }
 }
 
 fn restored(bytes: u64, json: bool) -> Result<()> {

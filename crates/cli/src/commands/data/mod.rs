@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use crate::args::ServerArguments;
 
-pub(crate) use arguments::{CollectArguments, DataArguments};
+pub(crate) use arguments::{DataArguments, GcArguments};
 pub(crate) use care::{collect_on_server, verify_on_server};
 
 use arguments::DataCommand;
