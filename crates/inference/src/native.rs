@@ -50,6 +50,17 @@ impl Engine for Graph {
     fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, Error> {
         self.model.run(self.about.fit(inputs)?)
     }
+
+    fn explain(
+        &self,
+        columns: Vec<Input>,
+        background: Option<Vec<Input>>,
+        output: usize,
+    ) -> Result<Explanation, Error> {
+        let fitted = |columns: Vec<Input>| self.about.fit(self.columns.tensors(columns)?);
+        let rows = fitted(columns)?;
+        self.model.explain(rows, background.map(fitted).transpose()?, output)
+    }
 }
 
 /// A model of a boosting library.

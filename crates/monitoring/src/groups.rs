@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stats::{class_metrics, probability_metrics, regression_metrics};
+use stats::{Against, Fairness, Group, Rate, class_metrics, regression_metrics};
 
 use crate::rows::{Column, Rows};
 use crate::spec::FairnessRule;
@@ -71,13 +71,13 @@ fn of_column(rule: &FairnessRule, rows: &Rows, column: &str) -> Option<GroupRepo
         members.entry(name.as_deref().unwrap_or("missing")).or_default().push(row);
     }
     let classifier = rows.is_binary();
-    let mut groups: Vec<GroupFigures> = members
-        .into_iter()
-        .filter(|(_, members)| members.len() as u64 >= rule.min_rows)
-        .map(|(group, members)| figures(group, &members, rows, classifier))
-        .collect();
-    groups.sort_by(|left, right| right.rows.cmp(&left.rows).then_with(|| left.group.cmp(&right.group)));
-    groups.truncate(MOST_GROUPS);
+    let mut kept: Vec<(&str, Vec<usize>)> =
+        members.into_iter().filter(|(_, members)| members.len() as u64 >= rule.min_rows).collect();
+    kept.sort_by(|left, right| right.1.len().cmp(&left.1.len()).then_with(|| left.0.cmp(right.0)));
+    kept.truncate(MOST_GROUPS);
+    let treatment = classifier.then(|| Treatment::of(&kept, rows));
+    let groups: Vec<GroupFigures> =
+        kept.iter().map(|(group, members)| figures(group, members, rows, treatment.as_ref())).collect();
     let spread = |of: fn(&GroupFigures) -> Option<f64>| -> Option<(f64, f64)> {
         let known: Vec<f64> = groups.iter().filter_map(of).collect();
         (known.len() >= 2).then(|| {
@@ -87,21 +87,25 @@ fn of_column(rule: &FairnessRule, rows: &Rows, column: &str) -> Option<GroupRepo
             )
         })
     };
-    let apart = |of: fn(&GroupFigures) -> Option<f64>| spread(of).map(|(least, most)| most - least);
     let rate = spread(|group| group.rate);
-    let opportunity = apart(|group| group.true_positive_rate);
-    let false_alarms = apart(|group| group.false_positive_rate);
-    let rate_difference = apart(|group| group.rate);
+    let figure = |name: &str| treatment.as_ref().and_then(|treatment| treatment.figure(name));
+    let opportunity = figure("equal_opportunity_difference");
+    let (rate_difference, rate_ratio) = if classifier {
+        (figure("demographic_parity_difference"), figure("demographic_parity_ratio"))
+    } else {
+        let ratio = rate.filter(|(_, most)| *most > 0.0).map(|(least, most)| least / most);
+        (rate.map(|(least, most)| most - least), ratio)
+    };
     let breached = classifier
         && [rate_difference, opportunity].into_iter().flatten().any(|difference| difference > rule.most);
     let mut report = GroupReport {
         column: column.to_owned(),
         classifier,
         rate_difference,
-        rate_ratio: rate.filter(|(_, most)| *most > 0.0).map(|(least, most)| least / most),
+        rate_ratio,
         opportunity_difference: opportunity,
-        odds_difference: opportunity.into_iter().chain(false_alarms).reduce(f64::max),
-        quality_difference: apart(|group| group.quality),
+        odds_difference: figure("equalized_odds_difference").or(opportunity),
+        quality_difference: spread(|group| group.quality).map(|(least, most)| most - least),
         breached,
         groups,
         words: String::new(),
@@ -110,44 +114,91 @@ fn of_column(rule: &FairnessRule, rows: &Rows, column: &str) -> Option<GroupRepo
     Some(report)
 }
 
-fn figures(group: &str, members: &[usize], rows: &Rows, classifier: bool) -> GroupFigures {
+/// How a classifier of two classes treats the groups, by the definitions of [`stats::fairness`].
+struct Treatment {
+    /// Of all predictions.
+    called: Option<Fairness>,
+    /// Of those with a label.
+    labelled: Option<Fairness>,
+}
+
+impl Treatment {
+    fn of(groups: &[(&str, Vec<usize>)], rows: &Rows) -> Self {
+        let at = |values: &[Option<f64>], row: &usize| values.get(*row).copied().flatten();
+        let (mut called, mut names) = (Vec::new(), Vec::new());
+        let (mut truth, mut answers, mut of) = (Vec::new(), Vec::new(), Vec::new());
+        for (group, row) in
+            groups.iter().flat_map(|(group, members)| members.iter().map(move |row| (group, row)))
+        {
+            let Some(prediction) = at(rows.predictions(), row) else { continue };
+            called.push(prediction >= 0.5);
+            names.push((*group).to_owned());
+            if let Some(label) = at(rows.labels(), row) {
+                truth.push(label == 1.0);
+                answers.push(prediction >= 0.5);
+                of.push((*group).to_owned());
+            }
+        }
+        Self { called: stats::parity(&called, &names), labelled: stats::fairness(&truth, &answers, &of) }
+    }
+
+    /// A figure over the groups for which the rates behind it are known; nothing when there are not two of them.
+    fn figure(&self, name: &str) -> Option<f64> {
+        let mut treated = match name {
+            "demographic_parity_difference" | "demographic_parity_ratio" => self.called.clone()?,
+            _ => self.labelled.clone()?,
+        };
+        treated.groups.retain(|group| match name {
+            "equal_opportunity_difference" => group.true_positive_rate.is_some(),
+            "equalized_odds_difference" => {
+                group.true_positive_rate.is_some() && group.false_positive_rate.is_some()
+            }
+            _ => true,
+        });
+        (treated.groups.len() >= 2).then(|| treated.get(name, Against::BetweenGroups)).flatten()
+    }
+
+    fn group<'a>(of: Option<&'a Fairness>, name: &str) -> Option<&'a Group> {
+        of?.groups.iter().find(|group| group.name == name)
+    }
+}
+
+fn figures(group: &str, members: &[usize], rows: &Rows, treatment: Option<&Treatment>) -> GroupFigures {
     let at = |values: &[Option<f64>], row: &usize| values.get(*row).copied().flatten();
     let predicted: Vec<f64> = members.iter().filter_map(|row| at(rows.predictions(), row)).collect();
     let pairs: Vec<(f64, f64)> = members
         .iter()
         .filter_map(|row| Some((at(rows.predictions(), row)?, at(rows.labels(), row)?)))
         .collect();
-    let (answers, truths): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
-    let called = |wanted: f64| {
-        let of: Vec<&(f64, f64)> = pairs.iter().filter(|(_, truth)| *truth == wanted).collect();
-        share(of.iter().filter(|(answer, _)| *answer >= 0.5).count(), of.len())
-    };
     let words = rows.words().map(|(answers, truths)| {
         let both =
             members.iter().filter_map(|row| Some((answers.get(*row)?.clone()?, truths.get(*row)?.clone()?)));
         both.unzip::<String, String, Vec<_>, Vec<_>>()
     });
+    let called = treatment.and_then(|treatment| Treatment::group(treatment.called.as_ref(), group));
+    let labelled = treatment.and_then(|treatment| Treatment::group(treatment.labelled.as_ref(), group));
+    let value = |rate: Option<Rate>| rate.map(|rate| rate.value);
     let quality = match &words {
         Some((answers, truths)) => class_metrics(answers, truths).map(|metrics| metrics.accuracy),
-        None if classifier => {
-            let truth: Vec<bool> = truths.iter().map(|truth| *truth == 1.0).collect();
-            probability_metrics(&answers, &truth, 0.5).map(|metrics| metrics.accuracy)
+        None if treatment.is_some() => {
+            labelled.and_then(|group| value(group.error_rate)).map(|error| 1.0 - error)
         }
-        None => regression_metrics(&truths, &answers).and_then(|metrics| metrics.get("mae")),
+        None => {
+            let (answers, truths): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+            regression_metrics(&truths, &answers).and_then(|metrics| metrics.get("mae"))
+        }
     };
-    let rate = if classifier {
-        share(predicted.iter().filter(|chance| **chance >= 0.5).count(), predicted.len())
-    } else {
-        (!predicted.is_empty()).then(|| predicted.iter().sum::<f64>() / predicted.len() as f64)
+    let rate = match treatment {
+        Some(_) => called.and_then(|group| value(group.selection_rate)),
+        None => (!predicted.is_empty()).then(|| predicted.iter().sum::<f64>() / predicted.len() as f64),
     };
     GroupFigures {
         group: group.to_owned(),
         rows: members.len() as u64,
         labelled: words.map_or(pairs.len(), |(answers, _)| answers.len()) as u64,
         rate,
-        true_positive_rate: classifier.then(|| called(1.0)).flatten(),
-        false_positive_rate: classifier.then(|| called(0.0)).flatten(),
+        true_positive_rate: labelled.and_then(|group| value(group.true_positive_rate)),
+        false_positive_rate: labelled.and_then(|group| value(group.false_positive_rate)),
         quality,
     }
 }
@@ -221,6 +272,15 @@ mod tests {
         assert_eq!((report.opportunity_difference, report.odds_difference), (Some(0.5), Some(0.5)));
         assert_eq!(report.quality_difference, Some(0.25));
         assert!(report.words.contains("more than the 10 % allowed"), "{}", report.words);
+    }
+
+    #[test]
+    fn a_group_without_true_rows_does_not_count_as_one_where_none_are_found() {
+        let whole = rows();
+        let labels = (0..400).map(|row| Some(f64::from(u8::from(row < 200 && row % 2 == 0)))).collect();
+        let report = judge(&rule(), &whole.with_labels(labels).unwrap()).remove(0);
+        assert_eq!((report.opportunity_difference, report.rate_difference), (None, Some(0.25)));
+        assert_eq!(report.groups[1].true_positive_rate, None);
     }
 
     #[test]

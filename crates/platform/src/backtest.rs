@@ -227,7 +227,7 @@ fn evenly(rows: &Table) -> Result<Table, tables::Error> {
 }
 
 /// The archived columns that the model takes, by the model's names, and the names of those that are not there.
-fn inputs_of(engine: &EnginePredictor, rows: &Table) -> Result<(Table, Vec<String>), Error> {
+pub(crate) fn inputs_of(engine: &EnginePredictor, rows: &Table) -> Result<(Table, Vec<String>), Error> {
     let (mut columns, mut lacking) = (Vec::new(), Vec::new());
     for input in engine.inputs() {
         let renamed = format!("feature_{}", input.name);

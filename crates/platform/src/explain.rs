@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use archive::Cell;
+use base::Period;
 use checks::model::{InputKind, Predictor, metric_of};
 use inference::{ElementType, Engine, Input};
 use registry::Version;
@@ -16,6 +17,8 @@ use crate::proving::{EnginePredictor, SEED, TestOrder};
 use crate::rows::RowRange;
 use crate::{Error, Platform, specs};
 
+/// How far back archived requests are looked for.
+const BACKGROUND_DAYS: i64 = 365;
 /// Rows that are sent through trees whose file does not say how many rows came to each node.
 const MOST_BACKGROUND: usize = 10_000;
 /// Rows on which inputs are shuffled, and how often.
@@ -96,7 +99,12 @@ impl Platform {
                 _ => Input::Numbers(vec![f64::NAN]),
             })
             .collect();
-        let background = self.background(&version, &engine).await?;
+        let learnt = self.background(&version, &engine).await?;
+        let from_archive = learnt.is_none();
+        let background = match learnt {
+            Some(learnt) => Some(learnt),
+            None => self.asked_before(&version, &engine).await?,
+        };
         let explanation = engine.explain(columns, background, usize::MAX)?;
         if !explanation.is_additive() {
             let reason = format!("the parts do not add up: they are {:e} off", explanation.gap());
@@ -116,6 +124,7 @@ impl Platform {
         let about = engine.about();
         let covers = match explanation.covers {
             "file" => "rows at the nodes as the file has them".to_owned(),
+            _ if from_archive => "rows at the nodes from the archived requests that it answered".to_owned(),
             _ => "rows at the nodes from the rows it learnt from".to_owned(),
         };
         Ok(Some(Explained {
@@ -148,6 +157,32 @@ impl Platform {
         let step = rows.row_count().div_ceil(MOST_BACKGROUND).max(1);
         let keep: Vec<bool> = (0..rows.row_count()).map(|row| row % step == 0).collect();
         crate::proving::columns_for(engine.as_ref(), &rows.filter(&keep)?)
+            .map(Some)
+            .map_err(|reason| inference::Error::NotExplainable { reason }.into())
+    }
+
+    /// Archived requests that the version answered, as the engine takes them: what stands in for the rows that it learnt
+    /// from where those are not known.
+    async fn asked_before(
+        &self,
+        version: &Version,
+        engine: &Arc<dyn Engine>,
+    ) -> Result<Option<Vec<Input>>, Error> {
+        let Some(newest) = self.archive.watermark(&version.model) else { return Ok(None) };
+        let until = newest.plus(Period::from_micros(1));
+        let from = newest.minus(Period::from_days(BACKGROUND_DAYS));
+        let rows = self.archive.scored(&version.model, from, until).await?;
+        let own: Vec<bool> =
+            rows.numbers("version")?.iter().map(|number| *number == Some(version.number as f64)).collect();
+        let rows = rows.filter(&own)?;
+        if rows.row_count() == 0 {
+            return Ok(None);
+        }
+        let step = rows.row_count().div_ceil(MOST_BACKGROUND).max(1);
+        let keep: Vec<bool> = (0..rows.row_count()).map(|row| row % step == 0).collect();
+        let (inputs, _) =
+            crate::backtest::inputs_of(&EnginePredictor::new(Arc::clone(engine)), &rows.filter(&keep)?)?;
+        crate::proving::columns_for(engine.as_ref(), &inputs)
             .map(Some)
             .map_err(|reason| inference::Error::NotExplainable { reason }.into())
     }

@@ -4,7 +4,7 @@
 //! called true, FPR the share of the false ones called true. A rate without rows to divide by is absent; where
 //! Fairlearn's and AIF360's differences need one, it counts as 0, as it does there.
 //!
-//! Definitions: Fairlearn 0.13 (`fairlearn.metrics`, `method` as in [`Against`]) and AIF360 0.6
+//! Definitions: Fairlearn 0.15 (`fairlearn.metrics`, `method` as in [`Against`]) and AIF360 0.6
 //! (`ClassificationMetric`), compared with both in `python/tests/test_fairness.py`. Intervals of rates: Wilson (1927).
 
 use std::collections::BTreeMap;
@@ -147,6 +147,28 @@ pub fn fairness(truth: &[bool], called: &[bool], groups: &[String]) -> Option<Fa
         generalized_entropy_index: entropy.squared,
         coefficient_of_variation: (2.0 * entropy.squared).sqrt(),
     })
+}
+
+/// The same of rows whose truth is not known: of the groups only selection rates, and of the figures demographic parity.
+/// `None` without rows, or when the lists differ in length.
+#[must_use]
+pub fn parity(called: &[bool], groups: &[String]) -> Option<Fairness> {
+    let mut found = fairness(&vec![false; called.len()], called, groups)?;
+    for group in found.groups.iter_mut().chain([&mut found.overall]) {
+        let Group { name, rows, selection_rate, .. } = group.clone();
+        *group = Group {
+            name,
+            rows,
+            selection_rate,
+            true_positive_rate: None,
+            false_positive_rate: None,
+            error_rate: None,
+            false_discovery_rate: None,
+            false_omission_rate: None,
+        };
+    }
+    found.warnings.clear();
+    Some(found)
 }
 
 fn warning(group: &Group) -> Option<String> {

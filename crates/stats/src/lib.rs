@@ -58,7 +58,7 @@ pub use discovery::adjusted_p_values;
 pub use edges::{Bins, COARSE_BINS, Edges, FINE_BINS};
 pub use error::Error;
 pub use estimate::{BinaryMetrics, Calibration, ErrorModel, Explains, binary_metrics, expected_metrics};
-pub use fairness::{Against, Fairness, Group, Pair, Rate, SMALL_GROUP, fairness};
+pub use fairness::{Against, Fairness, Group, Pair, Rate, SMALL_GROUP, fairness, parity};
 pub use importance::{PermutationImportance, permutation_importance};
 pub use levels::{EXACT_LEVELS, Levels, TopValue};
 pub use moments::Moments;

@@ -24,6 +24,15 @@ export type Explanation = {
   method: string;
 };
 
+/** How much worse a version gets when one of its inputs is shuffled. */
+export type Leaning = {
+  metric: string;
+  value: number;
+  rows: number;
+  features: { feature: string; mean: number; deviation: number; repeats: number[] }[];
+  summary: string;
+};
+
 /** Of the newest verdicts of a version, the newest result of each check. */
 export function newestOfEach(verdicts: readonly VersionVerdict[]): CheckOutcome[] {
   const seen = new Map<string, CheckOutcome>();
@@ -45,3 +54,6 @@ export const testVersion = (model: string, number: number) =>
   post<VersionVerdict>(`/models/${encodeURIComponent(model)}/versions/${number}/test`, {});
 
 export const explain = (prediction: string) => get<Explanation>(`/predictions/${encodeURIComponent(prediction)}/explanation`);
+
+export const leanings = (model: string, number: number) =>
+  post<Leaning>(`/models/${encodeURIComponent(model)}/versions/${number}/importance`, {});

@@ -35,8 +35,21 @@ pub fn run(stage: &mut Stage) -> Result<Outcome> {
         .env("OMP_NUM_THREADS", "1")
         .deadline(DEADLINE)
         .run_or_fail()?;
+    let script = root.join(FOLDER).join("explanations.py");
+    let stamp = setup::fingerprint(&[
+        "python/tests/engines/explanations.py",
+        "python/tests/engines/requirements.txt",
+    ])?;
+    let explanations = repository::cache_folder()?.join("engine-explanations").join(stamp);
+    Program::new(&python)
+        .arg(script.to_string_lossy())
+        .arg(explanations.to_string_lossy())
+        .env("OMP_NUM_THREADS", "1")
+        .deadline(DEADLINE)
+        .run_or_fail()?;
     let ended = Program::cargo()?
         .args(["nextest", "run", "--workspace", "-E", "package(inference) & binary(it)"])
+        .env("GINGHAM_EXPLANATIONS", explanations.to_string_lossy())
         .env("GINGHAM_ENGINE_CASES", cases.to_string_lossy())
         .env("GINGHAM_ONNX_RUNTIME", library(&python)?)
         .deadline(DEADLINE)

@@ -23,7 +23,7 @@ pub struct Inspection {
 /// A loaded ONNX file.
 #[derive(Debug)]
 pub struct OnnxModel {
-    plan: Plan,
+    pub(super) plan: Plan,
     inputs: Vec<TensorSpec>,
     outputs: Vec<TensorSpec>,
     bytes: usize,
@@ -265,7 +265,11 @@ fn add_step<'a>(
         outputs: node.output.len(),
         labels: node.input.first().and_then(|input| names.labels.get(input.as_str())),
     };
-    let kernel = make(&asked).map_err(|Problem(reason)| bad(&name, reason))?;
+    let (kernel, trees) = match ops::planted(&node.domain, &node.op_type) {
+        Some(planted) => planted(&asked).map(|(kernel, trees)| (kernel, Some(trees))),
+        None => make(&asked).map(|kernel| (kernel, None)),
+    }
+    .map_err(|Problem(reason)| bad(&name, reason))?;
     if node.op_type == "ZipMap"
         && let (Some(output), Ok(labels)) = (node.output.first(), ops::zipmap_labels(asked.attributes))
     {
@@ -296,7 +300,8 @@ fn add_step<'a>(
         define(names, output, Place::Slot { slot, last: false }, &name)?;
         outputs.push(Some(slot));
     }
-    plan.steps.push(Step { name, kernel, inputs, outputs });
+    let axis = Attributes::of(node).int("axis", 0);
+    plan.steps.push(Step { name, op_type: node.op_type.clone(), axis, kernel, inputs, outputs, trees });
     Ok(())
 }
 

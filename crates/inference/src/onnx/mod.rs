@@ -5,6 +5,7 @@
 //! steps is limited.
 
 mod attributes;
+mod explain;
 mod external;
 mod graph;
 mod ops;

@@ -1,8 +1,10 @@
 //! A graph as steps over numbered places.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::Problem;
+use super::ops::Ensemble;
 use crate::{Data, Tensor};
 
 /// The most elements that one run may make, all tensors together.
@@ -18,12 +20,29 @@ pub(crate) type Kernel = Box<dyn Fn(&mut Inputs<'_>) -> Outputs + Send + Sync>;
 pub(crate) struct Step {
     /// What to call it in messages.
     pub(crate) name: String,
+    /// The operator.
+    pub(crate) op_type: String,
+    /// Its attribute `axis`, 0 when it has none.
+    pub(crate) axis: i64,
+    /// The trees, if it is a sum of some.
+    pub(crate) trees: Option<Arc<Ensemble>>,
     pub(crate) kernel: Kernel,
     /// Where its inputs are; `None` for those left out.
     pub(crate) inputs: Vec<Option<Place>>,
     /// Where its outputs go; `None` for those nobody asks for.
     pub(crate) outputs: Vec<Option<usize>>,
 }
+
+/// A step, about to be computed or computed.
+pub(crate) enum Moment<'a, 'b> {
+    /// With what goes in.
+    Before(&'a Inputs<'b>),
+    /// With what came out.
+    After(&'a [Tensor]),
+}
+
+/// Who looks on while a graph is computed.
+pub(crate) type Watch<'a> = &'a mut dyn FnMut(&Step, Moment<'_, '_>) -> Result<(), Problem>;
 
 /// Where a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +72,15 @@ impl std::fmt::Debug for Plan {
 impl Plan {
     /// Computes the outputs. The name of the step that failed comes with the reason.
     pub(crate) fn run(&self, given: Vec<Tensor>) -> Result<Vec<Tensor>, (String, Problem)> {
+        self.run_watched(given, &mut |_, _| Ok(()))
+    }
+
+    /// The same; `watch` is told of each step what goes in and what comes out.
+    pub(crate) fn run_watched(
+        &self,
+        given: Vec<Tensor>,
+        watch: Watch<'_>,
+    ) -> Result<Vec<Tensor>, (String, Problem)> {
         let mut slots: Vec<Option<Tensor>> = Vec::new();
         slots.resize_with(self.slots, || None);
         for (slot, tensor) in self.inputs.iter().zip(given) {
@@ -68,7 +96,10 @@ impl Plan {
                 places: &step.inputs,
                 budget: &budget,
             };
-            let made = (step.kernel)(&mut inputs).map_err(|problem| (step.name.clone(), problem))?;
+            let failed = |problem| (step.name.clone(), problem);
+            watch(step, Moment::Before(&inputs)).map_err(failed)?;
+            let made = (step.kernel)(&mut inputs).map_err(failed)?;
+            watch(step, Moment::After(&made)).map_err(failed)?;
             for place in &step.inputs {
                 if let Some(Place::Slot { slot, last: true }) = place
                     && let Some(slot) = slots.get_mut(*slot)

@@ -14,6 +14,7 @@
 )]
 
 mod case;
+mod explained;
 mod hostile;
 mod oracle;
 mod runtime;

@@ -27,6 +27,20 @@ impl Platform {
         self.engine_on(version, &Settings::default()).await
     }
 
+    /// The file of a version that was trained here.
+    ///
+    /// # Errors
+    /// [`Error::NotServable`] when it has none: what MLflow logged is a folder.
+    pub async fn version_file(&self, version: &Version) -> Result<Vec<u8>, Error> {
+        let digest =
+            version.digest.filter(|_| version.flavor != "mlflow").ok_or_else(|| Error::NotServable {
+                model: version.model.clone(),
+                version: version.number,
+                reason: "it has no model file of its own; what was logged lies with its run".to_owned(),
+            })?;
+        Ok(self.artifacts.read_bytes(digest, MOST_BYTES).await?.to_vec())
+    }
+
     /// The engine of a version, loaded: of our own model files, of what MLflow's flavors keep, or workers in Python for
     /// what only Python can run. Nothing of it is computed elsewhere than on the wanted device.
     ///

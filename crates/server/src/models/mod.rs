@@ -2,6 +2,7 @@
 
 mod evidence;
 mod expected;
+mod file;
 mod restore;
 mod routes;
 mod wire;

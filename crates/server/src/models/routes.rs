@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Routes {
             may(Action::Promote, ObjectKind::Model).named_by("model").deadline(SWITCH_DEADLINE),
             routes!(move_alias),
         )
+        .and(super::file::routes())
 }
 
 /// The models, by name.

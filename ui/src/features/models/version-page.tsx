@@ -7,7 +7,6 @@ import { Problem } from "~/api/client.ts";
 import { useAskReview } from "~/api/reviews.ts";
 import { AliasTag } from "~/components/badge.tsx";
 import { Card, Facts, Stat, Stats } from "~/components/card.tsx";
-import { Bars } from "~/components/charts/small.tsx";
 import { Dialog, DialogHead } from "~/components/dialog.tsx";
 import { LineageStrip } from "~/components/lineage.tsx";
 import { To } from "~/components/link.tsx";
@@ -19,8 +18,9 @@ import { CopyAs, CopyButton, origin } from "~/components/snippet.tsx";
 import { Empty, Loaded } from "~/components/states.tsx";
 import { say } from "~/components/toast.tsx";
 import { When } from "~/components/when.tsx";
-import { change, count, figure, metricOrder, sentence, share, shortDigest, span } from "~/lib/view-text.ts";
+import { change, count, figure, metricOrder, sentence, shortDigest, span } from "~/lib/view-text.ts";
 import { usePart } from "~/lib/view.ts";
+import { LeaningCard } from "./leaning-card.tsx";
 import { VerdictCard } from "./verdict-card.tsx";
 import { Decision } from "./versions-table.tsx";
 
@@ -73,8 +73,6 @@ export function VersionPage() {
 
 function Body({ version }: { version: Version }) {
   const metric = headline(version.metrics);
-  const importance = (version.feature_importance ?? []).toSorted((a, b) => b.gain - a.gain);
-  const total = importance.reduce((sum, each) => sum + each.gain, 0) || 1;
   return (
     <>
       <Stats>
@@ -103,9 +101,7 @@ function Body({ version }: { version: Version }) {
           </Card>
         </div>
         <div className="c5 stack">
-          <Card title="What the model leans on" hint="share of gain">
-            {importance.length > 0 ? <Bars rows={importance.map((each) => ({ label: each.feature, value: each.gain / total }))} format={(value) => share(value)} /> : <span className="muted">This kind of model has no importance of features.</span>}
-          </Card>
+          <LeaningCard version={version} />
           <Card title="Made from">
             <Facts
               entries={[

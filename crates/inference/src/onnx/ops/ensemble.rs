@@ -1,12 +1,96 @@
 //! Ensembles of trees in their three forms.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::post::{Labels, Rows, Transform, greatest, rows_of};
 use super::{Inputs, Kernel, Node, Outputs, Problem};
+use crate::explain::shap;
 use crate::forest::{Builder, Draft, Forest, Gather, Question, Real};
 use crate::onnx::Attributes;
-use crate::{Data, Tensor};
+use crate::{Data, Error, Explanation, Tensor};
+
+/// How far the sum of the trees may be from what the operator answers, as a share of it: the operator adds in single
+/// precision.
+const AGREES_WITHIN: f64 = 1e-4;
+
+/// A checked ensemble with what becomes of its sums.
+pub(crate) struct Ensemble {
+    trees: Trees,
+    targets: usize,
+    base: Vec<f64>,
+    gather: Gather,
+    factor: f64,
+    transform: Transform,
+    /// The one sum that tells two classes apart, where that is how they are told apart.
+    binary: Option<usize>,
+    /// Which output of the operator holds what the sums become.
+    answer: usize,
+}
+
+impl Ensemble {
+    /// What the columns of `rows` (`width` numbers each) add to a sum of the trees. `output` is which target or class; the
+    /// last when there are not so many. `answers` are the operator's own, which the sums must agree with.
+    pub(crate) fn explain(
+        &self,
+        rows: &[f64],
+        background: Option<&[f64]>,
+        width: usize,
+        output: usize,
+        answers: &[Tensor],
+    ) -> Result<Explanation, Error> {
+        if self.gather != Gather::Add {
+            return Err(refused("it takes the least or the greatest of its trees, which is no sum"));
+        }
+        let target = self.binary.unwrap_or_else(|| output.min(self.targets.saturating_sub(1)));
+        let place = if self.binary.is_some() { 0 } else { target };
+        let offset = self.base.get(place).copied().unwrap_or(0.0);
+        let explained = match &self.trees {
+            Trees::Single(forest) => {
+                let says_yes = |place: usize, row: &[f64]| forest.goes_yes(place, row);
+                shap(forest.flat(target, self.factor), &says_yes, rows, background, width, offset)?
+            }
+            Trees::Double(forest) => {
+                let says_yes = |place: usize, row: &[f64]| forest.goes_yes(place, row);
+                shap(forest.flat(target, self.factor), &says_yes, rows, background, width, offset)?
+            }
+        };
+        self.agrees(&explained, target, answers)?;
+        Ok(explained)
+    }
+
+    /// Whether the sums are what the operator made its answers of, where those can be told from one sum.
+    fn agrees(&self, explained: &Explanation, target: usize, answers: &[Tensor]) -> Result<(), Error> {
+        let link: fn(f64) -> f64 = match self.transform {
+            Transform::None => |sum| sum,
+            Transform::Logistic => super::post::logistic,
+            _ => return Ok(()),
+        };
+        // Of two classes the second is the one that the sum speaks for.
+        let column = if self.binary.is_some() { 1 } else { target };
+        let answers = answers.get(self.answer).map(Tensor::to_numbers).unwrap_or_default();
+        let answers = answers.iter().skip(column).step_by(self.targets.max(1));
+        let mut found = 0;
+        for (sum, answer) in explained.sums.iter().zip(answers) {
+            found += 1;
+            let expected = link(*sum);
+            if (expected - answer).abs() > AGREES_WITHIN * expected.abs().max(1.0) {
+                return Err(refused(&format!("its trees sum up to {expected}, and it answers {answer}")));
+            }
+        }
+        if found < explained.sums.len() {
+            return Err(refused("it does not answer each row"));
+        }
+        Ok(())
+    }
+}
+
+fn refused(reason: &str) -> Error {
+    Error::NotExplainable { reason: reason.to_owned() }
+}
+
+/// An operator with the trees in it.
+pub(crate) type Planted = (Kernel, Arc<Ensemble>);
 
 /// Trees in the precision of their thresholds.
 enum Trees {
@@ -186,7 +270,7 @@ impl<'a> Listed<'a> {
     }
 }
 
-fn problem(error: &crate::Error) -> Problem {
+fn problem(error: &Error) -> Problem {
     Problem(error.to_string())
 }
 
@@ -250,6 +334,10 @@ fn numbers(trees: &Trees, double_out: bool, values: Vec<f64>) -> Data {
 }
 
 pub(super) fn regressor(node: &Node<'_>) -> Result<Kernel, Problem> {
+    Ok(planted_regressor(node)?.0)
+}
+
+pub(super) fn planted_regressor(node: &Node<'_>) -> Result<Planted, Problem> {
     let attributes = node.attributes;
     let targets = usize::try_from(attributes.int("n_targets", 1))
         .map_err(|_| Problem::from("its targets cannot be"))?;
@@ -269,7 +357,7 @@ fn finish_regression(
     function: &str,
     transform: Transform,
     double_out: bool,
-) -> Result<Kernel, Problem> {
+) -> Result<Planted, Problem> {
     let count = match &trees {
         Trees::Single(forest) => forest.trees(),
         Trees::Double(forest) => forest.trees(),
@@ -283,8 +371,11 @@ fn finish_regression(
         other => return Err(format!("the aggregate `{other}` is not known").into()),
     };
     let starts = vec![start; targets];
-    Ok(Box::new(move |inputs: &mut Inputs<'_>| -> Outputs {
-        let (mut sums, rows) = trees.gather(inputs.get(0)?, gather, &starts)?;
+    let made =
+        Arc::new(Ensemble { trees, targets, base, gather, factor, transform, binary: None, answer: 0 });
+    let ensemble = Arc::clone(&made);
+    let kernel: Kernel = Box::new(move |inputs: &mut Inputs<'_>| -> Outputs {
+        let (mut sums, rows) = ensemble.trees.gather(inputs.get(0)?, gather, &starts)?;
         for row in sums.chunks_exact_mut(targets) {
             for (place, sum) in row.iter_mut().enumerate() {
                 let untouched = sum.to_bits() == start.to_bits();
@@ -292,16 +383,21 @@ fn finish_regression(
                     0.0
                 } else {
                     let sum = if untouched { 0.0 } else { *sum };
-                    sum * factor + base.get(place).copied().unwrap_or(0.0)
+                    sum * factor + ensemble.base.get(place).copied().unwrap_or(0.0)
                 };
             }
             transform.apply(row);
         }
-        super::one(Tensor::matrix(rows, targets, numbers(&trees, double_out, sums)))
-    }))
+        super::one(Tensor::matrix(rows, targets, numbers(&ensemble.trees, double_out, sums)))
+    });
+    Ok((kernel, made))
 }
 
 pub(super) fn classifier(node: &Node<'_>) -> Result<Kernel, Problem> {
+    Ok(planted_classifier(node)?.0)
+}
+
+pub(super) fn planted_classifier(node: &Node<'_>) -> Result<Planted, Problem> {
     let attributes = node.attributes;
     let labels = Labels::of(attributes, "classlabels_int64s", "classlabels_strings")?;
     let classes = labels.len();
@@ -326,23 +422,35 @@ pub(super) fn classifier(node: &Node<'_>) -> Result<Kernel, Problem> {
     }
     let transform = Transform::of(attributes)?;
     let starts = vec![0.0; classes];
-    Ok(Box::new(move |inputs: &mut Inputs<'_>| -> Outputs {
-        let (mut sums, rows) = trees.gather(inputs.get(0)?, Gather::Add, &starts)?;
+    let made = Arc::new(Ensemble {
+        trees,
+        targets: classes,
+        base,
+        gather: Gather::Add,
+        factor: 1.0,
+        transform,
+        binary: one_sided.then_some(binary.target),
+        answer: 1,
+    });
+    let ensemble = Arc::clone(&made);
+    let kernel: Kernel = Box::new(move |inputs: &mut Inputs<'_>| -> Outputs {
+        let base = &ensemble.base;
+        let (mut sums, rows) = ensemble.trees.gather(inputs.get(0)?, Gather::Add, &starts)?;
         let mut chosen = Vec::with_capacity(rows);
         for row in sums.chunks_exact_mut(classes) {
             chosen.push(if binary.one_score {
-                binary.finish(row, &base, transform)
+                binary.finish(row, base, transform)
             } else {
-                row.iter_mut().zip(&base).for_each(|(sum, base)| *sum += base);
+                row.iter_mut().zip(base).for_each(|(sum, base)| *sum += base);
                 let best = greatest(row);
                 transform.apply(row);
                 best
             });
         }
-        let scores =
-            Tensor::matrix(rows, classes, numbers(&trees, false, sums)).ok_or("the shapes do not fit")?;
-        Ok(vec![labels.pick(&chosen)?, scores])
-    }))
+        let scores = Tensor::matrix(rows, classes, numbers(&ensemble.trees, false, sums));
+        Ok(vec![labels.pick(&chosen)?, scores.ok_or("the shapes do not fit")?])
+    });
+    Ok((kernel, made))
 }
 
 /// Two classes with one score between them.
@@ -369,6 +477,10 @@ impl Binary {
 
 /// `TreeEnsemble` of ai.onnx.ml 5.
 pub(super) fn general(node: &Node<'_>) -> Result<Kernel, Problem> {
+    Ok(planted_general(node)?.0)
+}
+
+pub(super) fn planted_general(node: &Node<'_>) -> Result<Planted, Problem> {
     let attributes = node.attributes;
     let targets = usize::try_from(attributes.int("n_targets", 1))
         .map_err(|_| Problem::from("its targets cannot be"))?;

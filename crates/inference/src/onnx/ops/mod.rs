@@ -21,6 +21,7 @@ use super::{Attributes, Inputs, Kernel, Outputs, Problem};
 
 pub(crate) use cast::converted;
 pub(crate) use encode::zipmap_labels;
+pub(crate) use ensemble::{Ensemble, Planted};
 
 /// An operator of a file, about to become a kernel.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +112,16 @@ fn classical(op_type: &str) -> Option<Make> {
         "DictVectorizer" => encode::dictionary,
         _ => return None,
     })
+}
+
+/// How to make an operator that is a sum of trees, together with its trees; `None` for others.
+pub(crate) fn planted(domain: &str, op_type: &str) -> Option<fn(&Node<'_>) -> Result<Planted, Problem>> {
+    match (domain, op_type) {
+        ("ai.onnx.ml", "TreeEnsembleClassifier") => Some(ensemble::planted_classifier),
+        ("ai.onnx.ml", "TreeEnsembleRegressor") => Some(ensemble::planted_regressor),
+        ("ai.onnx.ml", "TreeEnsemble") => Some(ensemble::planted_general),
+        _ => None,
+    }
 }
 
 /// The place of an axis that may be counted from the end.
