@@ -135,6 +135,7 @@ const ROUTES = [
   ["GET", /^\/models\/([^/]+)$/, ([name]) => (name === "traffic" ? { ...traffic, spec: { model: "traffic", owner: "traffic-team", data: { dataset: "traffic", time: "date_time" }, monitor: spec, promotion: { alias: "champion" } }, aliases: [{ alias: "champion", version: 4, since: before(14), reason: "every rule held", actor: { kind: "system", name: "system" } }], versions: versions() } : name === "deliveries" ? { ...deliveries, aliases: [], versions: [] } : undefined)],
   ["GET", /^\/models\/([^/]+)\/versions$/, ([name], query) => page(name === "traffic" ? versions() : [], query)],
   ["GET", /^\/models\/([^/]+)\/versions\/([^/]+)$/, ([name, number]) => (name === "traffic" ? versions().find((version) => String(version.number) === number) : undefined)],
+  ["POST", /^\/models\/([^/]+)\/versions\/([^/]+)\/importance$/, () => ({ metric: "mae", value: 229.3, rows: 1344, features: [["hour", 811.2, 9.1], ["volume_last_week", 402.6, 7.7], ["rain_1h", -0.1, 0.4]].map(([feature, mean, deviation]) => ({ feature, mean, deviation, repeats: [mean] })), summary: "mae of traffic@4 becomes worst when `hour` is shuffled" })],
   ["GET", /^\/models\/([^/]+)\/promotions$/, ([name], query) => page(name === "traffic" ? promotions : [], query)],
   ["POST", /^\/models\/([^/]+)\/train$/, ([name]) => ({ id: hex(42), kind: "train", model: name, state: "queued", created_at: before(0) })],
   ["POST", /^\/models\/([^/]+)\/aliases\/([^/]+)$/, ([, alias], _, body) => ({ alias, ...body })],

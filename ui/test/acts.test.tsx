@@ -91,3 +91,32 @@ test("a guarded alias leads to a review", async () => {
   await user.click(await within(dialog).findByRole("button", { name: "Ask for a review", hidden: true }));
   await waitFor(() => expect(history.location.pathname).toBe("/reviews/2"));
 });
+
+test("inputs are shuffled on the page of a version, and how much worse it gets is shown", async () => {
+  const user = userEvent.setup();
+  open("/models/traffic/versions/4");
+  await user.click(await screen.findByRole("button", { name: "Shuffle inputs" }));
+  await waitFor(() => expect(requests).toContain("POST /models/traffic/versions/4/importance"));
+  expect(await screen.findByText(/Permutation importance: by how much mae/)).toBeTruthy();
+  const row = (await screen.findByRole("columnheader", { name: "mae worse by" })).closest("table");
+  expect(within(row as HTMLElement).getByText("811.2")).toBeTruthy();
+});
+
+test("a share that the policy does not let a version have leads to a review", async () => {
+  const user = userEvent.setup();
+  const detail = "the canary of `traffic` may not answer with version 5: policy `high-risk` has not let it in for `champion`: waits for 1 approval from `approver`";
+  answer((method, path) => (method === "PUT" && path === "/deployments/traffic/traffic" ? { status: 422, body: { code: "traffic_guarded", title: "a check did not hold", status: 422, detail, request_id: "1" } } : method === "POST" && path === "/reviews" ? { status: 201, body: handle("GET", "/reviews/2", new URLSearchParams()).body } : undefined));
+  const { history } = open("/deployments/traffic");
+  await user.click(await screen.findByRole("button", { name: "Change" }));
+  await user.type(screen.getByLabelText(/Why/), "a first try");
+  await user.click(screen.getByRole("button", { name: "Share out" }));
+  expect(await screen.findByText(/waits for 1 approval/)).toBeTruthy();
+  await user.click(screen.getByRole("button", { name: "Ask for a review" }));
+  await waitFor(() => expect(history.location.pathname).toBe("/reviews/2"));
+});
+
+test("a review tells who heard of broken glass", async () => {
+  open("/reviews/1");
+  expect(await screen.findByText(/told by on-call/)).toBeTruthy();
+  expect(screen.getByText(/max: forecasts are all zero/)).toBeTruthy();
+});

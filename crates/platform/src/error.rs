@@ -154,6 +154,26 @@ macro_rules! errors {
                 /// The version that it was to point at.
                 version: Option<i64>,
             },
+            /// A policy guards the alias that a deployment follows, and has not let the version in.
+            #[error("the {part} of `{deployment}` may not answer with {}: policy `{policy}` has not let it in for `{alias}`: {why}", named(.version))]
+            TrafficGuarded {
+                /// The deployment.
+                deployment: String,
+                /// `canary` or `fallback`.
+                part: &'static str,
+                /// The model.
+                model: String,
+                /// The alias that the deployment follows.
+                alias: String,
+                /// The policy.
+                policy: String,
+                /// The version; nothing when it is named by an alias that the policy does not guard.
+                version: Option<i64>,
+                /// Every rule that does not hold, in words.
+                why: String,
+                /// The verdict on moving the alias to it.
+                verdict: Option<Box<governance::policy::PolicyVerdict>>,
+            },
             /// No policy guards the alias.
             #[error("no policy guards `{alias}` of `{model}`")]
             NotGuarded {
@@ -316,7 +336,9 @@ impl Failure for Error {
             | Self::NotGuarded { .. }
             | Self::OpenLineageFile { .. }
             | Self::WebhookAddress { .. } => Kind::Invalid,
-            Self::Blocked { .. } | Self::PolicyRefused { .. } => Kind::CheckFailed,
+            Self::Blocked { .. } | Self::PolicyRefused { .. } | Self::TrafficGuarded { .. } => {
+                Kind::CheckFailed
+            }
             Self::Files { .. } | Self::Server { .. } => Kind::Unavailable,
             Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
             _ => self.inner().map_or(Kind::Internal, Failure::kind),
@@ -344,6 +366,7 @@ impl Failure for Error {
             Self::RowsDoNotFit { .. } => "rows_do_not_fit",
             Self::Blocked { .. } => "check_failed",
             Self::AliasGuarded { .. } => "alias_guarded",
+            Self::TrafficGuarded { .. } => "traffic_guarded",
             Self::NotGuarded { .. } => "alias_not_guarded",
             Self::AliasThere { .. } => "alias_there",
             Self::PolicyRefused { .. } => "policy_refused",
@@ -374,6 +397,10 @@ impl Failure for Error {
             Self::AliasGuarded { .. } => {
                 Some("take the policy out of `gingham.yaml` first; that takes an approver's rights".into())
             }
+            Self::TrafficGuarded { model, alias, version: Some(version), .. } => Some(format!(
+                "ask for a review, `gingham review ask {model}@{version} --alias {alias} --reason …`, and have what is missing \
+                 made good; a shadow is free: `gingham deploy {model}@{version} --shadow`"
+            )),
             Self::NotGuarded { model, .. } => Some(format!(
                 "name a policy under `risk` in the `gingham.yaml` of `{model}`, or move it by hand"
             )),
@@ -409,4 +436,9 @@ impl Failure for Error {
             _ => self.inner().and_then(Failure::hint),
         }
     }
+}
+
+/// A version in words; one that an alias names is not known by its number.
+fn named(version: &Option<i64>) -> String {
+    version.map_or_else(|| "what an alias points at".to_owned(), |version| format!("version {version}"))
 }

@@ -60,6 +60,7 @@ mod status;
 mod traffic;
 mod train;
 mod watch;
+mod weaker;
 pub mod webhooks;
 pub mod worker;
 
@@ -90,7 +91,7 @@ pub use purge::Purged;
 pub use push::{Origin, Pushed};
 pub use python::PythonSettings;
 pub use replay::{MOST_REPLAYED, Replay, ReplayReport, ReplayVerdict};
-pub use reviews::{Asked, CardChange, CheckChange, MetricChange, Opined, ReviewView};
+pub use reviews::{Asked, CardChange, CheckChange, MetricChange, Opined, ReviewView, Told};
 pub use search::Hit;
 pub use specs::AppliedSpec;
 pub use sql::SqlAnswer;

@@ -1,4 +1,4 @@
-//! Alerts made into messages, and messages brought to people.
+//! Alerts and broken glass made into messages, and messages brought to people.
 //!
 //! A reader of the event log makes messages; they are kept in the same transaction that remembers how far it has read,
 //! so that none is forgotten and none made twice. A message is tried until it has arrived, was refused for good, or is a
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Event, Period, Timestamp, id};
-use monitoring::store::{self, Attempt, NewOutgoing, Outgoing};
+use monitoring::store::{self, Attempt, NewOutgoing, NoticeReader, Outgoing};
 use monitoring::{Alert, AlertState};
 use notices::{Notice, NoticeState, Notifier, pause_after};
 use serde::{Deserialize, Serialize};
@@ -113,17 +113,28 @@ impl Platform {
 
     /// Makes messages of the events since the last time.
     async fn write_notices(&self, known: &Notifiers) -> Result<(), Error> {
-        let read_to = store::notices_read_to(&mut self.db.read().await?).await?;
+        self.read_events(known, NoticeReader::Alerts).await?;
+        self.read_events(known, NoticeReader::Reviews).await
+    }
+
+    async fn read_events(&self, known: &Notifiers, reader: NoticeReader) -> Result<(), Error> {
+        let read_to = store::notices_read_to(&mut self.db.read().await?, reader).await?;
         let Some(mut read_to) = read_to else {
             // What happened before anybody could be told stays untold.
             let newest = db::EventFilter { newest_first: true, ..db::EventFilter::default() };
             let last = self.db.events(&newest, 1).await?.first().map_or(0, |event| event.seq);
-            return self.keep(Vec::new(), last).await;
+            return self.keep(Vec::new(), (reader, last)).await;
         };
         loop {
             let filter = db::EventFilter {
                 after: read_to,
-                kind: Some("alert.*".to_owned()),
+                kind: Some(
+                    match reader {
+                        NoticeReader::Alerts => "alert.*",
+                        NoticeReader::Reviews => "review.*",
+                    }
+                    .to_owned(),
+                ),
                 ..db::EventFilter::default()
             };
             let events = self.db.events(&filter, AT_ONCE).await?;
@@ -131,13 +142,20 @@ impl Platform {
             read_to = last.seq;
             let mut fresh = Vec::new();
             for event in &events {
-                fresh.extend(self.notices_of(known, event).await?);
+                fresh.extend(match reader {
+                    NoticeReader::Alerts => self.notices_of(known, event).await?,
+                    NoticeReader::Reviews => self.notices_of_override(known, event).await?,
+                });
             }
-            self.keep(fresh, read_to).await?;
+            self.keep(fresh, (reader, read_to)).await?;
         }
     }
 
-    async fn keep(&self, fresh: Vec<NewOutgoing>, read_to: i64) -> Result<(), Error> {
+    async fn keep(
+        &self,
+        fresh: Vec<NewOutgoing>,
+        (reader, read_to): (NoticeReader, i64),
+    ) -> Result<(), Error> {
         let kept: Result<(), monitoring::Error> = self
             .db
             .write(move |tx| {
@@ -145,7 +163,7 @@ impl Platform {
                     for new in fresh {
                         store::put_notice(tx, new).await?;
                     }
-                    store::set_notices_read_to(tx, read_to).await
+                    store::set_notices_read_to(tx, reader, read_to).await
                 })
             })
             .await;

@@ -5,11 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::spec::{self, Spec, SpecSource};
-use crate::{Error, Platform, specs};
-
-/// The parts that say what a move of the alias needs.
-const POLICY: &str = "policy";
-const PROMOTION: &str = "promotion";
+use crate::{AppliedSpec, Error, Platform, specs, weaker};
 
 /// What happens to one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -45,6 +41,9 @@ pub struct Plan {
     pub model: String,
     /// Each part of the file with what happens to it.
     pub changes: Vec<Change>,
+    /// In which ways it would ask less of versions than what is in force under a policy: to apply that takes the right to
+    /// approve moves.
+    pub weakens: Vec<String>,
 }
 
 impl Plan {
@@ -52,18 +51,6 @@ impl Plan {
     #[must_use]
     pub fn changes_anything(&self) -> bool {
         self.changes.iter().any(|change| change.action != ChangeAction::Unchanged)
-    }
-
-    /// Whether a policy is in force and what it asks would be different afterwards: by another policy, by none, or by
-    /// other promotion rules.
-    #[must_use]
-    pub fn changes_policy(&self) -> bool {
-        let policy = self.changes.iter().find(|change| change.object == POLICY);
-        let in_force = policy.is_some_and(|change| !change.before.is_null());
-        let differs = |change: &Change| {
-            matches!(change.object.as_str(), POLICY | PROMOTION) && change.action != ChangeAction::Unchanged
-        };
-        in_force && self.changes.iter().any(differs)
     }
 }
 
@@ -85,7 +72,8 @@ impl Platform {
             pipeline.action = ChangeAction::Update;
             pipeline.detail = format!("`{}` reads differently", spec.pipeline.prepare);
         }
-        Ok(Plan { model: spec.model, changes })
+        let weakens = before.map(|before| weaker::weaker_in(&before.spec, &spec)).unwrap_or_default();
+        Ok(Plan { model: spec.model, changes, weakens })
     }
 
     /// Makes what the file says: writes down the spec and makes dataset, model, experiment and deployment known.
@@ -102,6 +90,15 @@ impl Platform {
         }
         let spec = spec::parse(source)?;
         let (source, actor, now) = (source.clone(), actor.clone(), self.clock.now());
+        self.admit_traffic(AppliedSpec {
+            revision: 0,
+            digest: specs::digest_of(&source),
+            source: source.clone(),
+            spec: spec.clone(),
+            actor: actor.clone(),
+            applied_at: now,
+        })
+        .await?;
         let followed = actor.clone();
         let written = spec.clone();
         self.db
@@ -160,13 +157,17 @@ fn parts(spec: &Spec) -> Vec<(String, Value, String)> {
         ),
         part(
             json!(spec.promotion),
-            PROMOTION,
+            "promotion",
             format!("`{}` moves when {}", spec.promotion.alias, rules_in_words(spec)),
         ),
     ];
     if let (Some(risk), Some(policy)) = (&spec.risk, &spec.policy) {
         let detail = format!("`{}` says what a move needs, for risk `{}`", policy.policy, risk.tier);
-        parts.push(part(json!({ "risk": risk, "policy": policy }), POLICY, detail));
+        parts.push(part(json!({ "risk": risk, "policy": policy }), "policy", detail));
+    }
+    if !spec.model_checks.is_empty() {
+        let detail = format!("{} on each new version of the model", spec.model_checks.len());
+        parts.push(part(json!(spec.model_checks), "model checks", detail));
     }
     if !spec.card.is_empty() {
         let fields: Vec<&str> = spec.card.keys().map(String::as_str).collect();

@@ -15,7 +15,7 @@ use tables::Table;
 use tokio::sync::watch;
 
 use crate::spec::Spec;
-use crate::{Endpoint, Error, Platform, specs};
+use crate::{AppliedSpec, Endpoint, Error, Platform, reviews, specs};
 
 /// How often tripped limits are looked for.
 const EVERY: Duration = Duration::from_secs(1);
@@ -94,6 +94,10 @@ impl Platform {
         let mut read = self.db.read().await?;
         let deployment = store::get_deployment(&mut read, name).await?;
         let before = traffic_store::find(&mut read, name).await?;
+        if let Some(guard) = reviews::guard_over(&mut read, &deployment, None).await? {
+            let held = before.as_ref().map(|before| before.traffic.clone()).unwrap_or_default();
+            reviews::admit(&mut read, &guard, &deployment, (&held, &traffic), self.clock.now()).await?;
+        }
         drop(read);
         let traffic = seeded(traffic, before.as_ref());
         self.share_out(&deployment, &traffic).await?;
@@ -154,6 +158,24 @@ impl Platform {
             tracing::error!(deployment.name = name, %error, "`{name}` answers without its canary, shadow and fallback");
         }
         Ok(())
+    }
+
+    /// Refuses a file whose traffic settings its policy does not allow, before anything of it is written down.
+    pub(crate) async fn admit_traffic(&self, applied: AppliedSpec) -> Result<(), Error> {
+        let Some((name, wanted)) =
+            applied.spec.deployment.as_ref().and_then(|of| Some((of.name.clone(), of.traffic.clone()?)))
+        else {
+            return Ok(());
+        };
+        let mut read = self.db.read().await?;
+        let Ok(deployment) = store::get_deployment(&mut read, &name).await else { return Ok(()) };
+        let held = traffic_store::find(&mut read, &name).await?.map(|held| held.traffic).unwrap_or_default();
+        match reviews::guard_over(&mut read, &deployment, Some(applied)).await? {
+            Some(guard) => {
+                reviews::admit(&mut read, &guard, &deployment, (&held, &wanted), self.clock.now()).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Makes the traffic settings of a file hold, if it has some and they are others.

@@ -1135,6 +1135,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{model}/versions/{version}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The model file of a version that was trained here, to the byte: its digest is the version's. What MLflow logged is a
+         *     folder of files with its run instead.
+         */
+        get: operations["download_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{model}/versions/{version}/importance": {
         parameters: {
             query?: never;
@@ -3573,6 +3593,11 @@ export interface components {
             changes: components["schemas"]["ChangeBody"][];
             /** @description The model. */
             model: string;
+            /**
+             * @description In which ways it asks less of versions than what is in force under a policy; to apply that takes the right to
+             *     approve moves.
+             */
+            weakens: string[];
         };
         /** @description One point of a metric. */
         PointBody: {
@@ -4052,6 +4077,8 @@ export interface components {
             opinions: components["schemas"]["OpinionGivenBody"][];
             /** @description Overrides that were made for it. */
             overrides: components["schemas"]["OverrideBody"][];
+            /** @description Who was told of them by which notifier, and whether that arrived; nobody when no notifier hears of the model. */
+            told: components["schemas"]["ToldBody"][];
         };
         /** @description A page of reviews. */
         ReviewPage: {
@@ -4322,6 +4349,30 @@ export interface components {
             target?: string | null;
             /** @description The column that says when a row happened. */
             time?: string | null;
+        };
+        /** @description A message about an override. */
+        ToldBody: {
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description When it arrived, or was dropped.
+             */
+            ended_at?: string | null;
+            /** @description By which notifier. */
+            notifier: string;
+            /**
+             * Format: int64
+             * @description The override.
+             */
+            number: number;
+            /** @description Why it waits or was dropped. */
+            reason?: string | null;
+            /** @description `waiting`, `sent` or `dropped`. */
+            state: string;
         };
         /** @description How a deployment shares its requests out. */
         TrafficBody: {
@@ -7020,6 +7071,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description a failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    download_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                /** @description a number, an alias or `latest` */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
                 };
             };
             /** @description a failure */

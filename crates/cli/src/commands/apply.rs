@@ -153,6 +153,12 @@ fn print_changes(plan: &Value) {
         };
         output::line(&format!("{sign} {}  {}", text_at(change, "object"), faint(&text_at(change, "detail"))));
     }
+    let weakens = output::at(plan, "weakens");
+    for way in weakens.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        output::line(&format!(
+            "! asks less under the policy in force, which takes an approver's rights: {way}"
+        ));
+    }
 }
 
 fn print_training(model: &str, job: &Value) {

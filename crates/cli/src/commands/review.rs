@@ -273,7 +273,34 @@ fn print(review: &Value) {
         output::line("");
         print_verdict(&at(review, "verdict"));
     }
+    glass(review);
     said(review);
+}
+
+/// Broken glass, and whom that was told.
+fn glass(review: &Value) {
+    let part = |path: &str| at(review, path).as_array().cloned().unwrap_or_default();
+    let (overrides, told) = (part("overrides"), part("told"));
+    if overrides.is_empty() {
+        return;
+    }
+    output::line(&format!("\n{}", bold("Broken glass")));
+    for each in &overrides {
+        let (by, state) = (text_at(each, "by"), text_at(each, "state"));
+        output::line(&format!(
+            "  {by}, {state}, until {}  {}",
+            text_at(each, "expires_at"),
+            text_at(each, "reason")
+        ));
+    }
+    if told.is_empty() {
+        output::line("  no notifier hears of this model: nobody was told but those named in the discussion");
+    }
+    for one in &told {
+        let (notifier, state) = (text_at(one, "notifier"), text_at(one, "state"));
+        let why = text_at(one, "reason");
+        output::line(&format!("  told by `{notifier}`: {state} {}", faint(&why)));
+    }
 }
 
 fn changes(review: &Value) {

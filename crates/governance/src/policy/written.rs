@@ -8,6 +8,7 @@ use base::names::{check_name, nearest};
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::admission::Admission;
 use super::window::{Freeze, Window};
 use crate::role::Role;
 
@@ -56,6 +57,9 @@ pub struct Policy {
     /// Whether a version that was let in before may come back without a new review.
     #[serde(default)]
     pub rollback: Rollback,
+    /// What a version needs before it answers a part of the requests; see [`Policy::admission`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Admission>,
 }
 
 /// What must hold of a version.

@@ -7,15 +7,30 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::store::{overfetch, page_of};
 
-/// The one reader of the log of events that makes messages.
-const READER: &str = "alerts";
+/// Who reads the log of events to make messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeReader {
+    /// Of alerts.
+    Alerts,
+    /// Of reviews: broken glass.
+    Reviews,
+}
+
+impl NoticeReader {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Alerts => "alerts",
+            Self::Reviews => "reviews",
+        }
+    }
+}
 
 /// A message on its way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outgoing {
     /// Its id, the same for every attempt.
     pub id: String,
-    /// The alert it tells of.
+    /// The alert it tells of; `override:3` for a broken glass.
     pub alert_id: String,
     /// The notifier by which it goes.
     pub notifier: String,
@@ -60,8 +75,9 @@ fn read(row: &Row) -> Result<Outgoing, Error> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn notices_read_to(sql: &mut impl Sql) -> Result<Option<i64>, Error> {
-    let row = sql.fetch_optional("select seq from notice_reader where name = $1", params![READER]).await?;
+pub async fn notices_read_to(sql: &mut impl Sql, reader: NoticeReader) -> Result<Option<i64>, Error> {
+    let asked = "select seq from notice_reader where name = $1";
+    let row = sql.fetch_optional(asked, params![reader.name()]).await?;
     Ok(row.map(|row| row.int("seq")).transpose()?)
 }
 
@@ -69,10 +85,10 @@ pub async fn notices_read_to(sql: &mut impl Sql) -> Result<Option<i64>, Error> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn set_notices_read_to(tx: &mut Tx, seq: i64) -> Result<(), Error> {
+pub async fn set_notices_read_to(tx: &mut Tx, reader: NoticeReader, seq: i64) -> Result<(), Error> {
     tx.execute(
         "insert into notice_reader (name, seq) values ($1, $2) on conflict (name) do update set seq = excluded.seq",
-        params![READER, seq],
+        params![reader.name(), seq],
     )
     .await?;
     Ok(())

@@ -31,6 +31,9 @@ impl Platform {
     pub async fn make_endpoint(&self, wanted: Endpoint, actor: &Actor) -> Result<DeploymentView, Error> {
         let mut read = self.db.read().await?;
         registry::resolve(&mut read, &wanted.model, &Pointer::Alias(wanted.alias.clone())).await?;
+        if let Ok(held) = store::get_deployment(&mut read, &wanted.name).await {
+            crate::reviews::keep_following(&mut read, &held, (&wanted.model, &wanted.alias)).await?;
+        }
         drop(read);
         let new = NewDeployment {
             name: wanted.name.clone(),

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::carry_out::{Attempt, ask_and_attempt, attempt, refresh, subject_of};
 use super::facts::{Move, gather};
 use super::guard::{Guard, guard_of};
+use super::tell::{announcement, people_of};
 use crate::{Error, Platform, spec, specs};
 
 /// A move that somebody asks for.
@@ -187,7 +188,13 @@ impl Platform {
                         let rule = format!("policy `{}` does not allow it", guard.policy.policy);
                         return Err(governance::Error::Override { rule }.into());
                     };
-                    reviews::break_glass(tx, &review, &new, rule.longest, &actor, now).await?;
+                    let exception =
+                        reviews::break_glass(tx, &review, &new, rule.longest, &actor, now).await?;
+                    let owner = registry::get_model(tx, &review.model).await?.owner;
+                    let place = (owner.as_str(), guard.applied.spec.project.as_str());
+                    let people = people_of(tx, &guard.policy, place, actor.as_str()).await?;
+                    let text = announcement(&exception.reason, exception.expires_at, &people);
+                    reviews::comment(tx, number, None, &text, &actor, now).await?;
                     let attempted = attempt(tx, &guard, review, None, &actor, now).await?;
                     if attempted.moved.is_none() {
                         // Nothing is kept of a broken glass that moved nothing.

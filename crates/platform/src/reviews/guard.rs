@@ -44,7 +44,8 @@ impl Guard {
 /// [`Error::AliasGuarded`].
 pub(crate) async fn let_by(sql: &mut impl Sql, change: &AliasChange) -> Result<(), Error> {
     let Some(guard) = guard_of(sql, &change.model, &change.alias).await? else { return Ok(()) };
-    if guard.policy.rollback == Rollback::Free && was_let_in(sql, change).await? {
+    let about = (change.model.as_str(), change.alias.as_str(), change.version);
+    if guard.policy.rollback == Rollback::Free && was_let_in(sql, about).await? {
         return Ok(());
     }
     Err(guarded(&guard, &change.model, &change.alias, Some(change.version)))
@@ -71,13 +72,37 @@ fn guarded(guard: &Guard, model: &str, alias: &str, version: Option<i64>) -> Err
 }
 
 /// Whether the alias has pointed at the version before, by a decision under rules or by a review.
-async fn was_let_in(sql: &mut impl Sql, change: &AliasChange) -> Result<bool, Error> {
-    let version = registry::get_version(sql, &change.model, change.version).await?;
-    let glass = governance::reviews::exceptions(sql, Some(&change.model), true).await?;
-    if glass.iter().any(|each| each.alias == change.alias && each.version == change.version) {
+pub(super) async fn was_let_in(
+    sql: &mut impl Sql,
+    (model, alias, version): (&str, &str, i64),
+) -> Result<bool, Error> {
+    let version = registry::get_version(sql, model, version).await?;
+    let glass = governance::reviews::exceptions(sql, Some(model), true).await?;
+    if glass.iter().any(|each| each.alias == alias && each.version == version.number) {
         // It stood there by broken glass only.
         return Ok(false);
     }
-    let decision = registry::promotion_of(sql, &change.model, version.number).await?;
-    Ok(decision.is_some_and(|decision| decision.promoted && decision.alias == change.alias))
+    let decision = registry::promotion_of(sql, model, version.number).await?;
+    Ok(decision.is_some_and(|decision| decision.promoted && decision.alias == alias))
+}
+
+/// Refuses to let a deployment that follows a guarded alias follow another one that nothing guards.
+///
+/// # Errors
+/// [`Error::AliasGuarded`].
+pub(crate) async fn keep_following(
+    sql: &mut impl Sql,
+    deployment: &serving::store::Deployment,
+    (model, alias): (&str, &str),
+) -> Result<(), Error> {
+    let Some(held) = &deployment.alias else { return Ok(()) };
+    if deployment.model == model && held == alias {
+        return Ok(());
+    }
+    match guard_of(sql, &deployment.model, held).await? {
+        Some(guard) if deployment.model != model || !guard.policy.guards(alias) => {
+            Err(guarded(&guard, &deployment.model, held, None))
+        }
+        _ => Ok(()),
+    }
 }

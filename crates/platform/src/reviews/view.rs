@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::carry_out::judge_review;
 use super::facts::{card_of, checks_of};
 use super::guard::{Guard, guard_of};
+use super::tell::Told;
 use crate::{Error, Platform};
 
 /// How many events of its history are told.
@@ -34,6 +35,8 @@ pub struct ReviewView {
     pub comments: Vec<Comment>,
     /// Overrides that were made for it.
     pub overrides: Vec<Exception>,
+    /// Who was told of them, and whether that arrived.
+    pub told: Vec<Told>,
     /// The metrics of both versions.
     pub metrics: Vec<MetricChange>,
     /// The fields of the card that differ.
@@ -129,6 +132,9 @@ impl Platform {
         let comments = reviews::comments(&mut read, number).await?;
         let all = reviews::exceptions(&mut read, Some(&review.model), false).await?;
         drop(read);
+        let overrides: Vec<Exception> =
+            all.into_iter().filter(|exception| exception.review == number).collect();
+        let told = self.told(&overrides).await?;
         let changes = match &before {
             Some(before) => self.changes(before, &after).await,
             None => None,
@@ -141,7 +147,8 @@ impl Platform {
             standing,
             opinions,
             comments,
-            overrides: all.into_iter().filter(|exception| exception.review == number).collect(),
+            overrides,
+            told,
             metrics: metrics_of(before.as_ref(), &after),
             card,
             checks,

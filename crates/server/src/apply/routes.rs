@@ -37,15 +37,18 @@ async fn apply(
 ) -> Result<Json<PlanBody>, Problem> {
     let source = source_of(asked);
     let planned = app.platform().plan(&source).await?;
-    if planned.changes_policy() {
+    if !planned.weakens.is_empty() {
         // Whoever could loosen a policy alone would not be bound by it.
         let model = Object::named(ObjectKind::Model, &planned.model);
         let decision = decide(caller.principal(), Action::Approve, &model);
         if !decision.allowed {
-            let detail =
-                format!("this changes what a move needs under the policy in force: {}", decision.reason);
+            let detail = format!(
+                "this asks less than the policy in force does: {}; {}",
+                planned.weakens.join("; "),
+                decision.reason
+            );
             return Err(Problem::new(Kind::Denied, "policy_in_force", detail)
-                .with_hint("let somebody who may approve apply it, or leave `risk`, its policy and `promotion` as they are"));
+                .with_hint("let somebody who may approve moves apply it; to ask for more is free"));
         }
     }
     let plan = app.platform().apply(&source, &caller.actor()).await?;

@@ -25,6 +25,9 @@ pub(crate) struct PlanBody {
     pub model: String,
     /// Each part of the file with what happens to it.
     pub changes: Vec<ChangeBody>,
+    /// In which ways it asks less of versions than what is in force under a policy; to apply that takes the right to
+    /// approve moves.
+    pub weakens: Vec<String>,
 }
 
 /// What happens to one part of the file.
@@ -44,7 +47,8 @@ pub(crate) struct ChangeBody {
 
 impl From<Plan> for PlanBody {
     fn from(plan: Plan) -> Self {
-        PlanBody { model: plan.model, changes: plan.changes.into_iter().map(ChangeBody::from).collect() }
+        let changes = plan.changes.into_iter().map(ChangeBody::from).collect();
+        PlanBody { model: plan.model, changes, weakens: plan.weakens }
     }
 }
 

@@ -3,7 +3,7 @@
 use base::{Digest, Period, Timestamp};
 use governance::policy::{Mark, Opinion, PolicyVerdict, Proof, RuleVerdict, Standing};
 use governance::reviews::{Comment, Exception, OpinionGiven, Review, ReviewState};
-use platform::{CardChange, CheckChange, MetricChange, ReviewView};
+use platform::{CardChange, CheckChange, MetricChange, ReviewView, Told};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -268,6 +268,8 @@ pub(crate) struct ReviewDetail {
     pub comments: Vec<ReviewComment>,
     /// Overrides that were made for it.
     pub overrides: Vec<OverrideBody>,
+    /// Who was told of them by which notifier, and whether that arrived; nobody when no notifier hears of the model.
+    pub told: Vec<ToldBody>,
     /// The metrics of both versions.
     pub metrics: Vec<MetricChangeBody>,
     /// The fields of the card that differ.
@@ -364,6 +366,25 @@ pub(crate) struct OverrideBody {
     pub expires_at: Timestamp,
     /// Why it was over.
     pub ended_why: String,
+}
+
+/// A message about an override.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ToldBody {
+    /// The override.
+    pub number: i64,
+    /// By which notifier.
+    pub notifier: String,
+    /// `waiting`, `sent` or `dropped`.
+    pub state: String,
+    /// When it was written.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// When it arrived, or was dropped.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// Why it waits or was dropped.
+    pub reason: Option<String>,
 }
 
 /// Overrides, newest first.
@@ -483,6 +504,7 @@ impl ReviewDetail {
             opinions: view.opinions.into_iter().map(opinion).collect(),
             comments: view.comments.into_iter().map(ReviewComment::from).collect(),
             overrides: view.overrides.into_iter().map(|each| OverrideBody::of(each, now)).collect(),
+            told: view.told.into_iter().map(ToldBody::from).collect(),
             metrics: view.metrics.into_iter().map(MetricChangeBody::from).collect(),
             card: view.card.into_iter().map(CardChangeBody::from).collect(),
             checks: view.checks.into_iter().map(CheckChangeBody::from).collect(),
@@ -538,5 +560,12 @@ impl From<CheckChange> for CheckChangeBody {
     fn from(change: CheckChange) -> Self {
         let CheckChange { id, before, after, message, verdict } = change;
         CheckChangeBody { id, before, after, message, verdict }
+    }
+}
+
+impl From<Told> for ToldBody {
+    fn from(told: Told) -> Self {
+        let Told { number, notifier, state, at, ended_at, reason } = told;
+        ToldBody { number, notifier, state, at, ended_at, reason }
     }
 }

@@ -16,6 +16,7 @@ use tower::ServiceExt;
 /// A server and its database.
 pub struct Server {
     pub app: App,
+    pub platform: Arc<Platform>,
     pub router: Router,
     pub database: Db,
     _kept: (TestDatabase, TempDir),
@@ -56,17 +57,34 @@ pub async fn over(database: TestDatabase, settings: Settings) -> Server {
 
 /// A server over that database and a fresh folder, whose present comes from the test.
 pub async fn over_at(database: TestDatabase, settings: Settings, clock: Arc<dyn base::Clock>) -> Server {
+    let nobody = Worker { program: "false".into(), arguments: Vec::new() };
+    with_worker(database, settings, clock, nobody).await
+}
+
+/// A server that hands trainings to a worker.
+pub async fn with_worker(
+    database: TestDatabase,
+    settings: Settings,
+    clock: Arc<dyn base::Clock>,
+    worker: Worker,
+) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let options = PlatformOptions {
         folder: folder.path().to_owned(),
         database: Some(database.url.clone()),
         artifacts: None,
-        worker: Worker { program: "false".into(), arguments: Vec::new() },
+        worker,
         python: platform::PythonSettings::default(),
     };
     let platform = Platform::open_at(options, clock).await.unwrap();
     let app = App::new(Arc::clone(&platform), settings);
-    Server { router: router(app.clone()), app, database: platform.db.clone(), _kept: (database, folder) }
+    Server {
+        router: router(app.clone()),
+        app,
+        database: platform.db.clone(),
+        platform,
+        _kept: (database, folder),
+    }
 }
 
 /// A request as a client on this machine sends it.

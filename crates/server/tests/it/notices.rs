@@ -11,7 +11,7 @@ use crate::alerts::alert;
 use crate::harness::{Server, request, server};
 
 /// Takes requests, answering the given statuses one after another and 200 from then on.
-fn receiver(mut statuses: Vec<u16>) -> (String, Receiver<Value>) {
+pub fn receiver(mut statuses: Vec<u16>) -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/hook", listener.local_addr().unwrap());
     let (tell, told) = channel();
@@ -43,11 +43,11 @@ fn receiver(mut statuses: Vec<u16>) -> (String, Receiver<Value>) {
     (address, told)
 }
 
-fn tell_by(server: &Server, notifiers: &str) {
+pub fn tell_by(server: &Server, notifiers: &str) {
     std::fs::write(server.app.platform().notifiers_file(), notifiers).unwrap();
 }
 
-async fn round(server: &Server) -> usize {
+pub async fn round(server: &Server) -> usize {
     server.app.platform().tell().await.unwrap()
 }
 

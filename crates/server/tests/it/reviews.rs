@@ -46,15 +46,21 @@ impl World {
     }
 
     pub async fn over(server: Server, policy: &str) -> Self {
-        let mut world = World { server, tokens: BTreeMap::new() };
-        for (name, role) in PEOPLE {
-            let secret = world.person(name, role).await;
-            world.tokens.insert(name, secret);
-        }
+        let world = Self::with_people(server).await;
         let applied = world.server.post("/api/v1/apply", spec(policy)).await;
         assert_eq!(applied.status, StatusCode::OK, "{}", applied.body);
         for _ in 0..2 {
             world.version(&[("hour", true), ("rain", false)]).await;
+        }
+        world
+    }
+
+    /// A server with people only.
+    pub async fn with_people(server: Server) -> Self {
+        let mut world = World { server, tokens: BTreeMap::new() };
+        for (name, role) in PEOPLE {
+            let secret = world.person(name, role).await;
+            world.tokens.insert(name, secret);
         }
         world
     }
@@ -178,7 +184,7 @@ impl World {
     }
 }
 
-fn refused(reply: &Reply, code: &str, why: &str) {
+pub fn refused(reply: &Reply, code: &str, why: &str) {
     assert_eq!(reply.problem(), code, "{}", reply.body);
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains(why), "{detail}");

@@ -67,7 +67,7 @@ function Body({ deployment }: { deployment: Deployment }) {
               <SnippetTabs snippets={callSnippets(deployment, origin())} />
             </div>
           </Card>
-          <TrafficCard name={deployment.name} />
+          <TrafficCard name={deployment.name} model={deployment.model} alias={deployment.alias ?? "champion"} />
           <ClusterCard name={deployment.name} />
           <Card title="Signature" flush>
             <SignatureTable signature={deployment.signature} />

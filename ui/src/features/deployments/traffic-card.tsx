@@ -1,6 +1,9 @@
 /** Which version answers which requests, and a way to change a canary's share. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { Problem } from "~/api/client.ts";
+import { useAskReview } from "~/api/reviews.ts";
 import { setTraffic, trafficQuery, type Branch, type Settings, type Traffic } from "~/api/traffic.ts";
 import { Badge } from "~/components/badge.tsx";
 import { Card } from "~/components/card.tsx";
@@ -19,7 +22,7 @@ const COLUMNS = [
   { key: "p99", title: "p99", num: true, cell: (branch: Branch) => milliseconds(branch.p99_ms) },
 ];
 
-export function TrafficCard({ name }: { name: string }) {
+export function TrafficCard({ name, model, alias }: { name: string; model: string; alias: string }) {
   const query = useQuery(trafficQuery(name));
   const [changing, setChanging] = useState(false);
   return (
@@ -38,7 +41,7 @@ export function TrafficCard({ name }: { name: string }) {
           <>
             <Table label="Versions behind this deployment" columns={COLUMNS} rows={traffic.branches} rowKey={(branch) => `${branch.variant}-${branch.version}`} />
             <Words traffic={traffic} />
-            {changing && <Change name={name} held={traffic.traffic} done={() => setChanging(false)} />}
+            {changing && <Change name={name} model={model} alias={alias} held={traffic.traffic} done={() => setChanging(false)} />}
           </>
         )}
       </Loaded>
@@ -84,8 +87,10 @@ export function withCanary(held: Settings, version: string, percent: number): Se
   return { ...rest, canary: { ...(canary?.version === target ? canary : {}), version: target, share: percent / 100 } };
 }
 
-function Change({ name, held, done }: { name: string; held: Settings; done: () => void }) {
+function Change({ name, model, alias, held, done }: { name: string; model: string; alias: string; held: Settings; done: () => void }) {
   const client = useQueryClient();
+  const ask = useAskReview();
+  const navigate = useNavigate();
   const [version, setVersion] = useState(String(held.canary?.version ?? ""));
   const [percent, setPercent] = useState(String((held.canary?.share ?? 0.05) * 100));
   const [reason, setReason] = useState("");
@@ -122,6 +127,17 @@ function Change({ name, held, done }: { name: string; held: Settings; done: () =
         </button>
       </div>
       {change.error && <Failure error={change.error} />}
+      {change.error instanceof Problem && change.error.code === "traffic_guarded" && /^\d+$/.test(version.trim()) && (
+        <button
+          type="button"
+          className="button primary"
+          disabled={ask.isPending || !reason.trim()}
+          onClick={() => ask.mutate({ model, version: Number(version), alias, reason }, { onSuccess: (review) => void navigate({ to: `/reviews/${review.number}` }) })}
+        >
+          Ask for a review
+        </button>
+      )}
+      {ask.error && <Failure error={ask.error} />}
     </form>
   );
 }

@@ -13,7 +13,7 @@ const WORDS: Record<Verb, { title: string; lead: string; done: string; field?: s
   "carry-out": { title: "Carry out", lead: "The alias moves, and deployments that follow it serve the version at once.", done: "Carried out" },
   revise: { title: "Revise", lead: "The review becomes about things as they are now. Approvals begin anew.", done: "Revised" },
   close: { title: "Close", lead: "The review ends without a move.", done: "Closed", field: "Why", hint: "Version 4 is better" },
-  "break-glass": { title: "Break the glass", lead: "The alias moves although a rule does not hold, and you answer for it. It stays listed until a review by the rules takes its place.", done: "The glass is broken", field: "Reason", hint: "Forecasts have been zero since ten o'clock", required: true },
+  "break-glass": { title: "Break the glass", lead: "The alias moves although a rule does not hold, and you answer for it. Those who own the model or may approve its moves are told at once. It stays listed until a review by the rules takes its place.", done: "The glass is broken", field: "Reason", hint: "Forecasts have been zero since ten o'clock", required: true },
 };
 
 export function ActDialog({ review, verb, onClose }: { review: ReviewDetail; verb: Verb | null; onClose: () => void }) {

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { reviewQuery, type ReviewDetail } from "~/api/reviews.ts";
-import { AliasTag } from "~/components/badge.tsx";
+import { AliasTag, Badge } from "~/components/badge.tsx";
 import { Card, Facts } from "~/components/card.tsx";
 import { To } from "~/components/link.tsx";
 import { Page } from "~/components/page.tsx";
@@ -109,6 +109,7 @@ function Body({ review }: { review: ReviewDetail }) {
             ]}
           />
         </Card>
+        {review.overrides.length > 0 && <Glass review={review} />}
         <Card title="History" flush>
           <ul className="list">
             {review.history.map((event) => (
@@ -125,5 +126,36 @@ function Body({ review }: { review: ReviewDetail }) {
         </Card>
       </div>
     </div>
+  );
+}
+
+/** Broken glass, and whom that was told. */
+function Glass({ review }: { review: ReviewDetail }) {
+  return (
+    <Card title="Broken glass" flush>
+      <ul className="list">
+        {review.overrides.map((each) => (
+          <li key={each.number} className="list-row">
+            <Badge state={each.state === "expired" ? "error" : "warn"}>{each.state}</Badge>
+            <div className="grow small wrap-anywhere">
+              {each.by}: {each.reason}
+              <div className="faint">
+                until <When at={each.expires_at} />
+              </div>
+            </div>
+          </li>
+        ))}
+        {review.told.length === 0 && <li className="list-row small tone-bad">No notifier hears of this model: nobody was told but those named in the discussion.</li>}
+        {review.told.map((one) => (
+          <li key={`${one.notifier}-${one.at}`} className="list-row">
+            <Badge state={one.state === "sent" ? "pass" : "warn"}>{one.state}</Badge>
+            <div className="grow small wrap-anywhere">
+              told by {one.notifier}, <When at={one.ended_at ?? one.at} />
+              {one.reason && <div className="faint">{one.reason}</div>}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Card>
   );
 }
