@@ -125,9 +125,13 @@ impl One<'_> {
             kind if kind.ends_with("increasing") || kind.ends_with("decreasing") => {
                 if self.is_true("strictly") { json!("strictly") } else { json!(true) }
             }
+            kind if kind.contains("_count_to_be") || kind.contains("lengths_to_be") => {
+                json!([whole(self.get("min_value")), whole(self.get("max_value"))])
+            }
             kind if kind.ends_with("_between") => self.bounds(),
             kind if kind.ends_with("_to_equal") || kind.ends_with("lengths_to_equal") => {
-                json!([self.get("value"), self.get("value")])
+                let exact = whole(self.get("value"));
+                json!([exact, exact])
             }
             kind if kind.ends_with("ordered_list") => self.get("column_list"),
             _ => json!(true),
@@ -251,6 +255,15 @@ impl One<'_> {
         if !excluded.is_empty() {
             self.add(imported, "not_in_set", json!(excluded));
         }
+    }
+}
+
+/// A count as a whole number: releases from 1.0 on write `5` as `5.0`.
+fn whole(value: Value) -> Value {
+    match value.as_f64() {
+        #[expect(clippy::cast_possible_truncation, reason = "counts of rows, columns and letters")]
+        Some(number) if number.fract() == 0.0 && number.abs() < 9e15 => json!(number as i64),
+        _ => value,
     }
 }
 

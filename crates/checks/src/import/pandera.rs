@@ -4,6 +4,27 @@ use serde_json::{Map, Value, json};
 
 use super::{Imported, fields, type_of};
 
+/// What a column says of itself beside its checks, which newer releases write next to it instead of under `checks`.
+const OF_A_COLUMN: [&str; 14] = [
+    "title",
+    "description",
+    "dtype",
+    "nullable",
+    "unique",
+    "coerce",
+    "required",
+    "regex",
+    "checks",
+    "default",
+    "metadata",
+    "parsers",
+    "report_duplicates",
+    "drop_invalid_rows",
+];
+/// What the value of a check is called where it has options beside it.
+const VALUES: [&str; 8] =
+    ["value", "min_value", "max_value", "allowed_values", "forbidden_values", "pattern", "string", "values"];
+
 /// Reads a schema as `schema.to_yaml()` writes it.
 ///
 /// # Errors
@@ -87,16 +108,22 @@ fn of_column(imported: &mut Imported, name: &str, column: &Value) {
         }
         _ => {}
     }
+    for (kind, argument) in fields(column) {
+        if !OF_A_COLUMN.contains(&kind.as_str()) {
+            of_check(imported, name, &kind, &argument);
+        }
+    }
 }
 
 /// One check; its argument is the value itself or an object with `value` or named values beside `options`.
 fn of_check(imported: &mut Imported, column: &str, kind: &str, argument: &Value) {
     let what = format!("check `{kind}` of `{column}`");
     let named: Map<String, Value> = fields(argument);
-    let value = named.get("value").cloned().unwrap_or_else(|| argument.clone());
+    let value = VALUES.iter().find_map(|key| named.get(*key)).cloned().unwrap_or_else(|| argument.clone());
     let get = |key: &str| named.get(key).cloned().unwrap_or_default();
     let options = fields(&get("options"));
-    let warns = options.get("raise_warning") == Some(&Value::Bool(true));
+    let is_true = |value: Option<&Value>| value == Some(&Value::Bool(true));
+    let warns = is_true(options.get("raise_warning")) || is_true(named.get("raise_warning"));
     let severity = if warns { "warn" } else { "error" };
     let mut add = |key: &str, value: Value| {
         let fields = json!({ "column": column, key: value, "severity": severity });

@@ -73,3 +73,47 @@ fn a_schema_of_pandera_is_carried_in_both_ways_of_writing() {
     );
     assert_eq!(imported.left, ["check `mine` of `b`: there is no check of that kind here"]);
 }
+
+#[test]
+fn counts_that_newer_releases_write_with_a_fraction_are_counts() {
+    let suite = json!({ "expectations": [
+        { "type": "expect_column_value_lengths_to_equal", "kwargs": { "column": "a", "value": 5.0 } },
+        { "type": "expect_column_value_lengths_to_be_between", "kwargs": { "column": "a", "min_value": 1.0, "max_value": null } },
+        { "type": "expect_table_row_count_to_be_between", "kwargs": { "min_value": 1.0, "max_value": 7.0 } },
+    ] });
+    let imported = great_expectations(&suite).unwrap();
+    assert_eq!(imported.left, Vec::<String>::new());
+    let bounds: Vec<Value> = written(&imported)
+        .iter()
+        .map(|check| check.get("length").or(check.get("row_count")).unwrap().clone())
+        .collect();
+    assert_eq!(bounds, [json!([5, 5]), json!([1, null]), json!([1, 7])]);
+}
+
+#[test]
+fn checks_that_newer_releases_of_pandera_write_beside_the_column_are_carried() {
+    let schema = json!({ "schema_type": "dataframe", "api": "pandas", "columns": { "a": {
+        "title": "t", "dtype": "float64", "nullable": true, "coerce": true, "required": false,
+        "greater_than_or_equal_to": { "min_value": 18, "raise_warning": true },
+        "in_range": { "min_value": 1, "max_value": 9, "include_min": false, "include_max": true },
+        "notin": [3], "less_than_or_equal_to": 40, "mine": 1,
+    } }, "checks": null, "index": null });
+    let imported = pandera(&schema).unwrap();
+    let mut found = written(&imported);
+    found.retain(|check| check["id"] != "columns" && check["id"] != "a-type");
+    let expected = [
+        json!({ "id": "a-between", "column": "a", "severity": "warn", "between": [18, null] }),
+        json!({ "id": "a-between-2", "column": "a", "severity": "error", "between": [1, 9] }),
+        json!({ "id": "a-not_in_set", "column": "a", "severity": "error", "not_in_set": [1] }),
+        json!({ "id": "a-not_in_set-2", "column": "a", "severity": "error", "not_in_set": [3] }),
+        json!({ "id": "a-between-3", "column": "a", "severity": "error", "between": [null, 40] }),
+    ];
+    for check in &expected {
+        let same = |other: &&Value| {
+            ["column", "severity", "between", "not_in_set"].iter().all(|key| other.get(key) == check.get(key))
+        };
+        assert!(found.iter().any(|other| same(&other)), "{check} is not among {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len());
+    assert_eq!(imported.left, ["check `mine` of `a`: there is no check of that kind here"]);
+}
