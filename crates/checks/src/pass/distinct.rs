@@ -14,7 +14,7 @@ use crate::evaluate::SAMPLE_ROWS;
 
 /// What is asked of the keys.
 #[derive(Debug)]
-enum Of {
+pub(super) enum Of {
     /// How many there are.
     Count,
     /// As a share of the rows in question.
@@ -26,7 +26,7 @@ enum Of {
 }
 
 /// Tells keys apart and counts them.
-struct DistinctLook<K> {
+pub(super) struct DistinctLook<K> {
     of: Of,
     columns: Vec<usize>,
     order: Rising,
@@ -88,7 +88,7 @@ fn look(schema: &Schema, columns: &[usize], of: Of) -> Option<Box<dyn Look>> {
 }
 
 impl<K: Key> DistinctLook<K> {
-    fn new(columns: &[usize], of: Of, most: usize) -> Self {
+    pub(super) fn new(columns: &[usize], of: Of, most: usize) -> Self {
         Self {
             of,
             columns: columns.to_vec(),

@@ -1,5 +1,7 @@
 //! Whatever the rows: one going-over finds what queries find.
 
+mod bounded;
+
 use base::Timestamp;
 use proptest::prelude::*;
 use tables::{ParquetStream, Table, Values};
@@ -195,7 +197,7 @@ fn compare(checks: &[Check], rows: &Rows, expected: &Verdict) -> Result<(), Test
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn one_going_over_finds_what_queries_find(table in tables(), condition in 0_usize..18) {
