@@ -1,5 +1,6 @@
 //! Packs: many chunks and layouts in one object, and the index of what is in which.
 
+mod direct;
 pub(crate) mod format;
 pub(crate) mod index;
 pub(crate) mod writer;

@@ -1,13 +1,12 @@
 //! Writing a pack: nothing of it is visible before it is whole and durable.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use base::Digest;
 use tokio::runtime::Handle;
 
+use super::direct::LongFile;
 use super::format::{self, Coding, MAGIC, Part, Record};
 use crate::folder::Folder;
 use crate::store::{Store, in_folder};
@@ -19,8 +18,6 @@ const FULL_IN_FOLDER: u64 = 64 << 20;
 const FULL_FOR_BUCKET: u64 = 16 << 20;
 /// A pack is closed when it has this many records.
 const MOST_RECORDS: usize = 1 << 17;
-/// Bytes that are collected before they are written to the file.
-const BUFFER_BYTES: usize = 256 << 10;
 
 /// A pack that is being written. What is not sealed goes away with it.
 #[derive(Debug)]
@@ -32,7 +29,7 @@ pub(crate) struct PackWriter {
 
 #[derive(Debug)]
 enum Target {
-    File { folder: Arc<Folder>, file: BufWriter<File>, path: PathBuf },
+    File { folder: Arc<Folder>, file: LongFile, path: PathBuf },
     Memory { store: Arc<Store>, runtime: Handle, content: Vec<u8> },
 }
 
@@ -51,8 +48,7 @@ impl PackWriter {
             Store::Folder(folder) => {
                 let (file, path) =
                     folder.aside_file().map_err(|error| in_folder("write", "a pack", error))?;
-                let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-                Target::File { folder: Arc::clone(folder), file, path }
+                Target::File { folder: Arc::clone(folder), file: LongFile::over(file), path }
             }
             Store::Bucket { .. } => {
                 Target::Memory { store: Arc::clone(store), runtime: runtime.clone(), content: Vec::new() }
@@ -102,11 +98,7 @@ impl PackWriter {
         let key = super::key(name);
         match &mut self.target {
             Target::File { folder, file, path } => {
-                let put = (|| {
-                    file.flush()?;
-                    file.get_ref().sync_all()?;
-                    folder.publish(path, &key)
-                })();
+                let put = file.finish().and_then(|()| folder.publish(path, &key));
                 put.map_err(|error| in_folder("write", &key, error))?;
             }
             Target::Memory { store, runtime, content } => {
@@ -119,8 +111,8 @@ impl PackWriter {
     fn write(&mut self, content: &[u8]) -> Result<()> {
         self.at += content.len() as u64;
         match &mut self.target {
-            Target::File { file, .. } => {
-                file.write_all(content).map_err(|error| in_folder("write", "a pack", error))
+            Target::File { file, path, .. } => {
+                file.write(content, path).map_err(|error| in_folder("write", "a pack", error))
             }
             Target::Memory { content: all, .. } => {
                 all.extend_from_slice(content);
