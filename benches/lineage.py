@@ -154,13 +154,13 @@ try:
     drawn = [f"dataset:s3://lake/tables/{chance.randrange(DATASETS)}" for _ in range(ASKED)]
     if not DATABASE:
         database = sqlite3.connect(f"file:{FOLDER / 'data/gingham.db'}?mode=ro", uri=True)
-        note("edges", database.execute("select count(*) from lineage_edges").fetchone()[0])
+        note("edges", database.execute("select count(*) from lineage_steps").fetchone()[0])
         note("things", database.execute("select count(*) from lineage_nodes").fetchone()[0])
     taken, sizes, plain = [], [], []
     recursive = """
         with recursive near (number, depth) as (
             select number, 0 from lineage_nodes where id = ?
-            union select e.source, depth + 1 from near join lineage_edges e on e.target = near.number where depth < 3
+            union select e.source, depth + 1 from near join lineage_steps e on e.target = near.number where depth < 3
         ) select n.id from lineage_nodes n where n.number in (select number from near limit 500)"""
     for one in drawn:
         start = time.monotonic()

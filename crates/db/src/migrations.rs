@@ -52,6 +52,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "20261122_81_metric_bests",
     "20261122_82_purged_files",
     "20261122_84_lineage_numbers",
+    "20261122_85_lineage_steps",
 ];
 
 const TABLE: &str = "create table if not exists schema_migrations \

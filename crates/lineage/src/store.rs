@@ -67,9 +67,9 @@ async fn around(
     most_nodes: usize,
 ) -> Result<Vec<(i64, i64, String)>, Error> {
     let begin = if is_up {
-        "select source, target, label from lineage_edges where target in ("
+        "select source, target, label from lineage_steps where target in ("
     } else {
-        "select source, target, label from lineage_edges where source in ("
+        "select source, target, label from lineage_steps where source in ("
     };
     let limit = i64::try_from(most_nodes.saturating_mul(4)).unwrap_or(i64::MAX);
     let text = SqlText::new(begin).bind_list(level.iter().copied()).push(") limit ").bind(limit);

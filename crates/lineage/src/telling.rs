@@ -11,16 +11,17 @@ use db::{Sql, SqlText, Tx, Value, params};
 
 use crate::{Edge, Error, Graph};
 
-/// How many rows one statement holds: few sizes, so that the engine knows each statement from before. SQLite looks for the
-/// name of each value among all of a statement, so that larger ones cost more a row.
-const SIZES: &[usize] = &[64, 16, 4, 1];
+/// How many rows one statement holds: few sizes, so that the engine knows each statement from before; what is missing to
+/// the next size is filled up with the last row, which changes nothing the second time. SQLite looks for the name of each
+/// value among all of a statement, so that larger ones cost more a row.
+const SIZES: &[usize] = &[1, 4, 8, 16, 32, LARGEST];
+const LARGEST: usize = 64;
 /// The longest id that is kept as it is, in bytes; PostgreSQL indexes no text of more than about 2,700.
 const MOST_ID_BYTES: usize = 1_000;
 /// The longest title, detail and label that are kept, in characters.
 const MOST_CHARS: usize = 2_000;
 
 /// What is known of a thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     number: i64,
     title: String,
@@ -54,31 +55,31 @@ pub async fn put(tx: &mut Tx, graphs: &[Graph], now: Timestamp) -> Result<(), Er
     let before = row.map(|row| row.int("last")).transpose()?.unwrap_or_default();
     let mut last = before;
     let mut known = known(tx, &order).await?;
-    let mut rows = Vec::new();
+    let mut new = Vec::new();
     for id in &order {
         let Some(told) = told.get(id.as_ref()) else { continue };
-        let entry = known.get(id.as_ref());
-        let is_same = entry.is_some_and(|known| {
-            known.title == told.title && (told.detail.is_empty() || known.detail == told.detail)
-        });
-        if is_same {
+        let Told { kind, title, detail } = told;
+        let Some(entry) = known.get(id.as_ref()) else {
+            last += 1;
+            new.push(params![last, id.as_ref(), *kind, title, detail, now]);
+            known
+                .insert(id.to_string(), Known { number: last, title: title.clone(), detail: detail.clone() });
             continue;
-        }
-        let number = entry.map_or_else(|| last + 1, |known| known.number);
-        last = last.max(number);
-        let detail = match entry {
-            Some(known) if told.detail.is_empty() => known.detail.clone(),
-            _ => told.detail.clone(),
         };
-        rows.push(params![number, id.as_ref(), told.kind, &told.title, &detail, now]);
-        known.insert(id.to_string(), Known { number, title: told.title.clone(), detail });
+        let detail = if detail.is_empty() { &entry.detail } else { detail };
+        if entry.title != *title || entry.detail != *detail {
+            tx.execute(
+                "update lineage_nodes set title = $2, detail = $3, seen_at = $4 where number = $1",
+                params![entry.number, title, detail, now],
+            )
+            .await?;
+        }
     }
     many(
         tx,
         "insert into lineage_nodes (number, id, kind, title, detail, seen_at) values ",
-        rows,
-        " on conflict (id) do update set title = excluded.title, detail = excluded.detail, \
-         seen_at = excluded.seen_at",
+        new,
+        " on conflict (id) do nothing",
     )
     .await?;
     if last > before {
@@ -86,7 +87,7 @@ pub async fn put(tx: &mut Tx, graphs: &[Graph], now: Timestamp) -> Result<(), Er
     }
     many(
         tx,
-        "insert into lineage_edges (source, target, label, seen_at) values ",
+        "insert into lineage_steps (source, target, label, seen_at) values ",
         steps(graphs, &known, now),
         " on conflict (source, target, label) do nothing",
     )
@@ -132,12 +133,9 @@ fn steps(graphs: &[Graph], known: &HashMap<String, Known>, now: Timestamp) -> Ve
 
 async fn known(tx: &mut Tx, ids: &[Cow<'_, str>]) -> Result<HashMap<String, Known>, Error> {
     let mut known = HashMap::with_capacity(ids.len());
-    let mut rest = ids;
-    for size in portions(ids.len()) {
-        let (some, after) = rest.split_at(size.min(rest.len()));
-        rest = after;
+    for some in ids.chunks(LARGEST) {
         let text = SqlText::new("select number, id, title, detail from lineage_nodes where id in (")
-            .bind_list(some.iter().map(AsRef::as_ref))
+            .bind_list(filled(some).map(AsRef::as_ref))
             .push(")");
         for row in tx.fetch_all_text(text).await? {
             let found =
@@ -148,35 +146,27 @@ async fn known(tx: &mut Tx, ids: &[Cow<'_, str>]) -> Result<HashMap<String, Know
     Ok(known)
 }
 
-/// Runs a statement for many rows of values.
+/// Runs a statement for many rows of values, for each of which a second time changes nothing.
 async fn many(
     tx: &mut Tx,
     begin: &'static str,
     rows: Vec<Vec<Value>>,
     end: &'static str,
 ) -> Result<(), Error> {
-    let sizes = portions(rows.len());
-    let mut rows = rows.into_iter();
-    for size in sizes {
+    for some in rows.chunks(LARGEST) {
         let mut text = SqlText::new(begin);
-        for (place, row) in rows.by_ref().take(size).enumerate() {
-            text = text.push(if place == 0 { "(" } else { ", (" }).bind_list(row).push(")");
+        for (place, row) in filled(some).enumerate() {
+            text = text.push(if place == 0 { "(" } else { ", (" }).bind_list(row.iter().cloned()).push(")");
         }
         tx.execute_text(text.push(end)).await?;
     }
     Ok(())
 }
 
-/// How so many rows are cut into statements.
-fn portions(mut count: usize) -> Vec<usize> {
-    let mut portions = Vec::new();
-    for size in SIZES {
-        while count >= *size {
-            portions.push(*size);
-            count -= size;
-        }
-    }
-    portions
+/// What goes into one statement, with the last of it as often as the statement's size wants.
+fn filled<T>(some: &[T]) -> impl Iterator<Item = &T> {
+    let size = SIZES.iter().copied().find(|size| *size >= some.len()).unwrap_or(LARGEST);
+    some.iter().chain(some.last().into_iter().cycle()).take(size)
 }
 
 /// The id under which a thing is kept: its own, or its beginning with the hash of the whole where it is long.

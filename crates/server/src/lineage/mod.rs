@@ -2,6 +2,8 @@
 
 mod body;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub(crate) use routes::routes;
