@@ -290,3 +290,44 @@ fn a_run_that_is_killed_with_its_starter_is_marked_and_leaves_nothing_half() {
     let next = ran(at(&server, project.path()).args(["run", "--output", "out", "--", "sh", "work.sh", "x"]));
     assert_eq!(next.code, Some(0), "{}", next.stderr);
 }
+
+#[test]
+fn processors_memory_gpus_libraries_and_locks_are_captured() {
+    let (server, project) = (Server::start(), project());
+    // A stand-in for the tool of the vendor, which this machine need not have.
+    let tools = tempfile::tempdir().unwrap();
+    let tool = tools.path().join("nvidia-smi");
+    std::fs::write(
+        &tool,
+        "#!/bin/sh\ncase \"$*\" in\n*driver_version*) echo 'NVIDIA H100, 550.54, 81559 MiB';;\n\
+         *) echo '0, NVIDIA H100, 37, 1024';;\nesac\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for lock in ["uv.lock", "requirements.txt", "environment.yml"] {
+        std::fs::write(project.path().join(lock), format!("# {lock}\n")).unwrap();
+    }
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+    let work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; sleep 1.2";
+    let first = ran(at(&server, project.path())
+        .env("PATH", path)
+        .env("OMP_NUM_THREADS", "3")
+        .args(["run", "--", "sh", "-c", work]));
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let kept = record(&server, &run_of(&first));
+    let (environment, usage) = (&kept["environment"], &kept["ended"]["usage"]);
+    assert_eq!(environment["gpus"], serde_json::json!(["NVIDIA H100, 550.54, 81559 MiB"]));
+    assert_eq!(environment["variables"]["OMP_NUM_THREADS"], "3");
+    for lock in ["uv.lock", "requirements.txt", "environment.yml"] {
+        assert_eq!(environment["locks"][lock].as_str().unwrap().len(), 64, "{environment}");
+    }
+    assert!(usage["user_cpu_seconds"].as_f64().unwrap() > 0.01, "{usage}");
+    assert!(usage["peak_memory_bytes"].as_u64().unwrap() > 100_000, "{usage}");
+    let gpu = &usage["gpus"][0];
+    assert_eq!(
+        (gpu["name"].as_str(), gpu["mean_utilization_percent"].as_f64()),
+        (Some("0: NVIDIA H100"), Some(37.0))
+    );
+    assert_eq!(gpu["peak_memory_bytes"], 1024 << 20);
+    assert!(usage["libraries"].to_string().contains("libc"), "{usage}");
+}
