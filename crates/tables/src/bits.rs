@@ -86,7 +86,7 @@ impl Bits {
 
     /// Turns every bit round.
     #[must_use]
-    pub fn not(mut self) -> Self {
+    pub fn inverted(mut self) -> Self {
         self.words.iter_mut().for_each(|word| *word = !*word);
         self.clear_the_rest();
         self
@@ -156,7 +156,7 @@ mod tests {
             either.or(&halves);
             let mut neither = Bits::all(rows, true);
             neither.and_not(&either);
-            assert_eq!(neither, either.clone().not());
+            assert_eq!(neither, either.clone().inverted());
             assert_eq!(neither.count() + either.count(), rows as u64);
             assert!(numbers.iter().all(|row| thirds.get(*row) == (row % 3 == 0)) && !thirds.get(rows));
         }

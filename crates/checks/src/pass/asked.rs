@@ -83,7 +83,7 @@ impl<'a> Question<'a> {
 
     /// Those in question that do not hold.
     pub(crate) fn failing(&self, holds: Bits) -> Bits {
-        let mut failing = holds.not();
+        let mut failing = holds.inverted();
         if let Some(bits) = &self.bits {
             failing.and(bits);
         }

@@ -186,7 +186,7 @@ impl<K: Key> Look for DistinctLook<K> {
                     among.insert(key);
                 });
                 if *exactly {
-                    let strange: Bits = held.not();
+                    let strange: Bits = held.inverted();
                     keys.counted(&question.and(&strange), |key, rows| {
                         self.keys.enter(key, rows);
                     });

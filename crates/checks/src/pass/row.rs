@@ -104,7 +104,7 @@ impl RowLook {
         let lane = asked.lane(column)?;
         Some(match (&self.test, lane) {
             (Test::Present, _) => asked.has_value(column),
-            (Test::Missing, _) => asked.has_value(column).not(),
+            (Test::Missing, _) => asked.has_value(column).inverted(),
             (Test::WholeWithin { low, high }, Lane::Int(values) | Lane::Time(values)) => {
                 Bits::of_slice(values, |value| value >= *low && value <= *high)
             }
@@ -120,7 +120,7 @@ impl RowLook {
                     && high.as_deref().is_none_or(|high| text <= high)
             }),
             (Test::Among(wanted), lane) => wanted.held_by(&lane, rows),
-            (Test::NotAmong(wanted), lane) => wanted.held_by(&lane, rows).not(),
+            (Test::NotAmong(wanted), lane) => wanted.held_by(&lane, rows).inverted(),
             (Test::Matches(pattern), Lane::Text(texts)) => {
                 of_texts(&texts, rows, |text| pattern.is_match(text))
             }

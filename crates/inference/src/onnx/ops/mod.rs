@@ -114,8 +114,11 @@ fn classical(op_type: &str) -> Option<Make> {
     })
 }
 
+/// Reads the trees of an operator.
+type Plant = fn(&Node<'_>) -> Result<Planted, Problem>;
+
 /// How to make an operator that is a sum of trees, together with its trees; `None` for others.
-pub(crate) fn planted(domain: &str, op_type: &str) -> Option<fn(&Node<'_>) -> Result<Planted, Problem>> {
+pub(crate) fn planted(domain: &str, op_type: &str) -> Option<Plant> {
     match (domain, op_type) {
         ("ai.onnx.ml", "TreeEnsembleClassifier") => Some(ensemble::planted_classifier),
         ("ai.onnx.ml", "TreeEnsembleRegressor") => Some(ensemble::planted_regressor),
