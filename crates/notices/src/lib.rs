@@ -2,7 +2,7 @@
 //!
 //! - [`Notice`] is what is told: what changed, since when, why, what it means, what to do.
 //! - [`Target`] is where it goes. Secrets are named (an environment variable or a file), never written down.
-//! - [`send`] sends one notice to one target, once. When to try again is the caller's: [`Error::is_lasting`] says
+//! - [`send()`] sends one notice to one target, once. When to try again is the caller's: [`Error::is_lasting`] says
 //!   whether that makes sense, and [`pause_after`] how long to wait.
 
 #![cfg_attr(

@@ -155,25 +155,8 @@ macro_rules! errors {
                 version: Option<i64>,
             },
             /// A policy guards the alias that a deployment follows, and has not let the version in.
-            #[error("the {part} of `{deployment}` may not answer with {}: policy `{policy}` has not let it in for `{alias}`: {why}", named(.version))]
-            TrafficGuarded {
-                /// The deployment.
-                deployment: String,
-                /// `canary` or `fallback`.
-                part: &'static str,
-                /// The model.
-                model: String,
-                /// The alias that the deployment follows.
-                alias: String,
-                /// The policy.
-                policy: String,
-                /// The version; nothing when it is named by an alias that the policy does not guard.
-                version: Option<i64>,
-                /// Every rule that does not hold, in words.
-                why: String,
-                /// The verdict on moving the alias to it.
-                verdict: Option<Box<governance::policy::PolicyVerdict>>,
-            },
+            #[error("{0}")]
+            TrafficGuarded(Box<GuardedShare>),
             /// No policy guards the alias.
             #[error("no policy guards `{alias}` of `{model}`")]
             NotGuarded {
@@ -336,9 +319,7 @@ impl Failure for Error {
             | Self::NotGuarded { .. }
             | Self::OpenLineageFile { .. }
             | Self::WebhookAddress { .. } => Kind::Invalid,
-            Self::Blocked { .. } | Self::PolicyRefused { .. } | Self::TrafficGuarded { .. } => {
-                Kind::CheckFailed
-            }
+            Self::Blocked { .. } | Self::PolicyRefused { .. } | Self::TrafficGuarded(_) => Kind::CheckFailed,
             Self::Files { .. } | Self::Server { .. } => Kind::Unavailable,
             Self::Training { .. } | Self::Stored { .. } => Kind::Internal,
             _ => self.inner().map_or(Kind::Internal, Failure::kind),
@@ -366,7 +347,7 @@ impl Failure for Error {
             Self::RowsDoNotFit { .. } => "rows_do_not_fit",
             Self::Blocked { .. } => "check_failed",
             Self::AliasGuarded { .. } => "alias_guarded",
-            Self::TrafficGuarded { .. } => "traffic_guarded",
+            Self::TrafficGuarded(_) => "traffic_guarded",
             Self::NotGuarded { .. } => "alias_not_guarded",
             Self::AliasThere { .. } => "alias_there",
             Self::PolicyRefused { .. } => "policy_refused",
@@ -397,10 +378,7 @@ impl Failure for Error {
             Self::AliasGuarded { .. } => {
                 Some("take the policy out of `gingham.yaml` first; that takes an approver's rights".into())
             }
-            Self::TrafficGuarded { model, alias, version: Some(version), .. } => Some(format!(
-                "ask for a review, `gingham review ask {model}@{version} --alias {alias} --reason …`, and have what is missing \
-                 made good; a shadow is free: `gingham deploy {model}@{version} --shadow`"
-            )),
+            Self::TrafficGuarded(share) => share.hint(),
             Self::NotGuarded { model, .. } => Some(format!(
                 "name a policy under `risk` in the `gingham.yaml` of `{model}`, or move it by hand"
             )),
@@ -438,7 +416,39 @@ impl Failure for Error {
     }
 }
 
+/// A share of a deployment's traffic that a policy keeps from a version.
+#[derive(Debug, thiserror::Error)]
+#[error("the {part} of `{deployment}` may not answer with {}: policy `{policy}` has not let it in for `{alias}`: {why}", named(*.version))]
+pub struct GuardedShare {
+    /// The deployment.
+    pub deployment: String,
+    /// `canary` or `fallback`.
+    pub part: &'static str,
+    /// The model.
+    pub model: String,
+    /// The alias that the deployment follows.
+    pub alias: String,
+    /// The policy.
+    pub policy: String,
+    /// The version; nothing when it is named by an alias that the policy does not guard.
+    pub version: Option<i64>,
+    /// Every rule that does not hold, in words.
+    pub why: String,
+    /// The verdict on moving the alias to it.
+    pub verdict: Option<governance::policy::PolicyVerdict>,
+}
+
+impl GuardedShare {
+    fn hint(&self) -> Option<String> {
+        let (model, alias, version) = (&self.model, &self.alias, self.version?);
+        Some(format!(
+            "ask for a review, `gingham review ask {model}@{version} --alias {alias} --reason …`, and have what is missing \
+             made good; a shadow is free: `gingham deploy {model}@{version} --shadow`"
+        ))
+    }
+}
+
 /// A version in words; one that an alias names is not known by its number.
-fn named(version: &Option<i64>) -> String {
+fn named(version: Option<i64>) -> String {
     version.map_or_else(|| "what an alias points at".to_owned(), |version| format!("version {version}"))
 }

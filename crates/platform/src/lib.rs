@@ -71,7 +71,7 @@ pub use compare::{CompareOptions, Named, compare_rows};
 pub use deploy::DeploymentView;
 pub use elsewhere::{CloudEvent, EventTaken, RowsTaken, Sent, table_of_json};
 pub use engines::Endpoint;
-pub use error::Error;
+pub use error::{Error, GuardedShare};
 pub use explain::{Contribution, Explained, Leaning};
 pub use explorer::{Similar, Slice, SliceBar, SliceChart};
 pub use export::Export;

@@ -272,7 +272,7 @@ impl<K: Key> Keys<K> {
         let (parts, part, spread) = (self.parts, self.part, self.rows.hasher().clone());
         let mut let_go = false;
         self.rows.retain(|key, rows| {
-            let stays = (spread.hash_one(&*key) >> 36) & (parts - 1) == part;
+            let stays = (spread.hash_one(key) >> 36) & (parts - 1) == part;
             let_go |= !stays && *rows > 1;
             stays
         });

@@ -158,7 +158,8 @@ impl Look for ZLook {
         };
         let limit = self.below * deviation;
         // Without a deviation only the mean itself is near.
-        let far = |value: f64| !((value - mean).abs() < limit) && value != mean;
+        let is_near = |value: f64| (value - mean).abs() < limit || value == mean;
+        let far = |value: f64| !is_near(value);
         let count = values.iter().filter(|value| far(**value)).count();
         if count > 0 {
             self.failing += count as u64;

@@ -1,5 +1,7 @@
 //! Checks that hold or not for each row.
 
+use std::cmp::Ordering;
+
 use base::Timestamp;
 use regex::Regex;
 use tables::{Bits, ColumnType, Lane, Schema};
@@ -112,8 +114,8 @@ impl RowLook {
                 Bits::of_slice(values, |value| value >= *low && value <= *high)
             }
             (Test::MixedWithin { low, high }, Lane::Int(values)) => Bits::of_slice(values, |value| {
-                low.as_ref().is_none_or(|low| whole_is(value, low, |order| order.is_ge()))
-                    && high.as_ref().is_none_or(|high| whole_is(value, high, |order| order.is_le()))
+                low.as_ref().is_none_or(|low| whole_is(value, low, Ordering::is_ge))
+                    && high.as_ref().is_none_or(|high| whole_is(value, high, Ordering::is_le))
             }),
             (Test::TextWithin { low, high }, Lane::Text(texts)) => of_texts(&texts, rows, |text| {
                 low.as_deref().is_none_or(|low| text >= low)
@@ -237,7 +239,7 @@ fn within(bounds: &Bounds<Scalar>, kind: ColumnType) -> Option<Test> {
 }
 
 /// Whether a whole number stands so to a bound: as whole numbers where both are, else as real ones.
-fn whole_is(value: i64, bound: &Scalar, so: impl Fn(std::cmp::Ordering) -> bool) -> bool {
+fn whole_is(value: i64, bound: &Scalar, so: impl Fn(Ordering) -> bool) -> bool {
     match bound {
         Scalar::Int(bound) => so(value.cmp(bound)),
         Scalar::Real(bound) => as_real(value).partial_cmp(bound).is_some_and(so),

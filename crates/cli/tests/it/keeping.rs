@@ -39,7 +39,7 @@ async fn every_form_of_rows_becomes_a_version_with_its_origin() {
     // A Delta table at a version that is not its newest.
     let lake = place("lake");
     fs::create_dir(&lake).unwrap();
-    let table = DeltaTable::open_or_create(&lake, &speeds(&[]).schema()).await.unwrap();
+    let table = DeltaTable::open_or_create(&lake, speeds(&[]).schema()).await.unwrap();
     let first = table.append(&speeds(&[1, 2])).await.unwrap();
     table.append(&speeds(&[3])).await.unwrap();
     server.run(&["push", "delta", "--delta", &lake, "--delta-version", &first.to_string()]);

@@ -13,7 +13,7 @@ use serving::{Target, Traffic};
 
 use super::facts::{Move, gather};
 use super::guard::{Guard, guard_of, was_let_in};
-use crate::{AppliedSpec, Error};
+use crate::{AppliedSpec, Error, GuardedShare};
 
 /// A part of the settings that brings requests to a version.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,15 +76,17 @@ async fn admit_part(
     now: Timestamp,
 ) -> Result<(), Error> {
     let model = &deployment.model;
-    let refused = |version: Option<i64>, why: String, verdict| Error::TrafficGuarded {
-        deployment: deployment.name.clone(),
-        part: part.name,
-        model: model.clone(),
-        alias: alias.to_owned(),
-        policy: guard.policy.policy.clone(),
-        version,
-        why,
-        verdict,
+    let refused = |version: Option<i64>, why: String, verdict| {
+        Error::TrafficGuarded(Box::new(GuardedShare {
+            deployment: deployment.name.clone(),
+            part: part.name,
+            model: model.clone(),
+            alias: alias.to_owned(),
+            policy: guard.policy.policy.clone(),
+            version,
+            why,
+            verdict,
+        }))
     };
     let version = match part.target {
         Target::Version(number) => *number,
@@ -113,5 +115,5 @@ async fn admit_part(
         return Ok(());
     }
     let why: Vec<&str> = verdict.objections().map(|rule| rule.why.as_str()).collect();
-    Err(refused(Some(version), why.join("; "), Some(Box::new(verdict))))
+    Err(refused(Some(version), why.join("; "), Some(verdict)))
 }
