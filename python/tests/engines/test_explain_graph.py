@@ -20,8 +20,12 @@ def asked(name: str, numbers: np.ndarray) -> list[str]:
     ids = []
     for start in range(0, len(numbers), 100):
         part = numbers[start : start + 100]
-        tensor = {"name": "X", "shape": list(part.shape), "datatype": "FP32", "data": part.ravel().tolist()}
-        answer = post(f"/v2/models/{name}/infer", {"inputs": [tensor], "parameters": {"return_prediction_id": True}})
+        # Each column of the graph's one input is a feature of its own.
+        columns = [
+            {"name": f"X_{place}", "shape": [len(part)], "datatype": "FP32", "data": column.tolist()}
+            for place, column in enumerate(part.T)
+        ]
+        answer = post(f"/v2/models/{name}/infer", {"inputs": columns, "parameters": {"return_prediction_id": True}})
         found = [output for output in answer["outputs"] if output["name"] == "prediction_id"]
         ids += [str(id) for id in found[0]["data"]]
     return ids
