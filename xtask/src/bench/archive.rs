@@ -15,7 +15,7 @@ use crate::repository;
 use crate::server::Server;
 
 /// What is measured beside us.
-const PEERS: &[&str] = &["duckdb==1.4.1", "pyarrow", "numpy"];
+const PEERS: &[&str] = &["duckdb==1.4.1", "pyarrow", "numpy", "pytz"];
 const DEADLINE: Duration = Duration::from_secs(3_600);
 /// Calls of a single row a second.
 const RATE: u32 = 5_000;
