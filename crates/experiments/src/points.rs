@@ -6,6 +6,8 @@
 //! as differences of differences, then the values as eight planes: first the lowest byte of every value, last the
 //! highest. Signs, exponents and the steady beat of steps and times lie together so, and compress well.
 
+mod zstandard;
+
 use std::cmp::Ordering;
 
 use base::Timestamp;
@@ -126,8 +128,9 @@ pub(crate) fn pack<'a>(columns: impl Iterator<Item = (i64, &'a [Point])> + Clone
     }
     let mut bytes = vec![VERSION, 0];
     put(&mut bytes, body.len() as u64);
-    match zstd::bulk::compress(&body, 1) {
-        Ok(small) if body.len() >= LEAST_COMPRESSED && small.len() < body.len() => {
+    let small = if body.len() < LEAST_COMPRESSED { None } else { zstandard::compressed(&body) };
+    match small {
+        Some(small) if small.len() < body.len() => {
             flags |= COMPRESSED;
             bytes.extend_from_slice(&small);
         }
@@ -161,7 +164,7 @@ fn body_of(bytes: &[u8]) -> Option<(std::borrow::Cow<'_, [u8]>, i64)> {
     let body: std::borrow::Cow<'_, [u8]> = if flags & COMPRESSED == 0 {
         reader.0.into()
     } else {
-        zstd::bulk::decompress(reader.0, length).ok()?.into()
+        zstandard::decompressed(reader.0, length)?.into()
     };
     (*version == VERSION && body.len() == length).then_some((body, unit))
 }
