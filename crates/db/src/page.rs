@@ -199,7 +199,9 @@ mod tests {
 
     #[test]
     fn the_first_page_only_sorts() {
-        let (sql, _) = in_order(SqlText::new("select a, b from t"), &page(None)).unwrap().render();
+        let (sql, _) = in_order(SqlText::new("select a, b from t"), &page(None))
+            .unwrap()
+            .render(crate::text::Places::Numbered);
         assert_eq!(
             sql,
             "select * from (select a, b from t) q order by q.a desc nulls last, \

@@ -5,6 +5,7 @@ use std::future::Future;
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Sqlite, SqliteConnection};
 
+use crate::text::Places;
 use crate::{Error, Row, SqlText, Value};
 
 /// Runs statements. Implemented by [`Tx`] and [`Read`].
@@ -69,6 +70,15 @@ pub(crate) enum ReadConnection {
 enum EngineConnection<'a> {
     Lite(&'a mut SqliteConnection),
     Postgres(&'a mut PgConnection),
+}
+
+impl EngineConnection<'_> {
+    const fn places(&self) -> Places {
+        match self {
+            Self::Lite(_) => Places::InOrder,
+            Self::Postgres(_) => Places::Numbered,
+        }
+    }
 }
 
 impl Tx {
@@ -148,13 +158,15 @@ macro_rules! implement_sql {
     ($session:ty) => {
         impl Sql for $session {
             async fn fetch_all_text(&mut self, text: SqlText) -> Result<Vec<Row>, Error> {
-                let (sql, values) = text.render();
-                rows(self.engine(), sql, values).await
+                let engine = self.engine();
+                let (sql, values) = text.render(engine.places());
+                rows(engine, sql, values).await
             }
 
             async fn execute_text(&mut self, text: SqlText) -> Result<u64, Error> {
-                let (sql, values) = text.render();
-                touch(self.engine(), sql, values).await
+                let engine = self.engine();
+                let (sql, values) = text.render(engine.places());
+                touch(engine, sql, values).await
             }
 
             async fn fetch_all(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {

@@ -8,6 +8,16 @@ enum Piece {
     Bound(Value),
 }
 
+/// How the places of values are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Places {
+    /// `?`, one after another. SQLite walks along all the names of a statement for each place that has one, so that a
+    /// thousand named places cost half a million steps.
+    InOrder,
+    /// `$1`, `$2`, as PostgreSQL wants them.
+    Numbered,
+}
+
 /// A statement made of fixed pieces and bound values. What users send can only ever be bound.
 #[derive(Debug, Clone, Default)]
 pub struct SqlText {
@@ -60,7 +70,7 @@ impl SqlText {
         self.pieces.iter().filter(|piece| matches!(piece, Piece::Bound(_))).count()
     }
 
-    pub(crate) fn render(self) -> (String, Vec<Value>) {
+    pub(crate) fn render(self, places: Places) -> (String, Vec<Value>) {
         let mut sql = String::new();
         let mut values = Vec::new();
         for piece in self.pieces {
@@ -68,8 +78,13 @@ impl SqlText {
                 Piece::Fixed(fixed) => sql.push_str(fixed),
                 Piece::Bound(value) => {
                     values.push(value);
-                    sql.push('$');
-                    sql.push_str(&values.len().to_string());
+                    match places {
+                        Places::InOrder => sql.push('?'),
+                        Places::Numbered => {
+                            sql.push('$');
+                            sql.push_str(&values.len().to_string());
+                        }
+                    }
                 }
             }
         }
@@ -82,11 +97,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_numbered_across_pieces() {
+    fn placeholders_are_written_across_pieces_as_the_database_wants_them() {
         let inner = SqlText::new("b in (").bind_list(["x", "y"]).push(")");
-        let (sql, values) =
-            SqlText::new("select a from t where a = ").bind(1_i64).push(" and ").append(inner).render();
+        let text = SqlText::new("select a from t where a = ").bind(1_i64).push(" and ").append(inner);
+        let (sql, values) = text.clone().render(Places::Numbered);
         assert_eq!(sql, "select a from t where a = $1 and b in ($2, $3)");
+        assert_eq!(values, crate::params![1_i64, "x", "y"]);
+        let (sql, values) = text.render(Places::InOrder);
+        assert_eq!(sql, "select a from t where a = ? and b in (?, ?)");
         assert_eq!(values, crate::params![1_i64, "x", "y"]);
     }
 }
