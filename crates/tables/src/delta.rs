@@ -1,6 +1,7 @@
 //! Tables in Delta Lake format: versions, appends, time travel.
 
 mod arrivals;
+mod find;
 mod removal;
 mod rows;
 mod statistics;
@@ -39,12 +40,16 @@ const COMMITS_PER_CHECKPOINT: i64 = 50;
 #[derive(Debug, Clone)]
 pub struct DeltaTable {
     shared: Arc<Shared>,
+    keys: Arc<[String]>,
 }
 
 #[derive(Debug)]
 struct Shared {
     folder: PathBuf,
     lake: RwLock<Lake>,
+    /// The version before the newest: who has begun with it need not read it from the log again.
+    before: RwLock<Option<Lake>>,
+    listings: find::Listings,
     writing: tokio::sync::Mutex<()>,
 }
 
@@ -124,9 +129,20 @@ impl DeltaTable {
             shared: Arc::new(Shared {
                 folder,
                 lake: RwLock::new(lake),
+                before: RwLock::new(None),
+                listings: find::Listings::default(),
                 writing: tokio::sync::Mutex::new(()),
             }),
+            keys: Arc::default(),
         }
+    }
+
+    /// This table, with columns of words by whose values single rows are looked up: files that this handle writes get a
+    /// Bloom filter for each, by which [`DeltaTable::find`] knows where it need not look.
+    #[must_use]
+    pub fn keyed_by(mut self, columns: &[&str]) -> Self {
+        self.keys = columns.iter().map(|name| (*name).to_owned()).collect();
+        self
     }
 
     /// Its folder.
@@ -312,6 +328,22 @@ impl DeltaTable {
         Ok(rows.times(column)?.into_iter().flatten().max())
     }
 
+    /// The earliest time in a column of the newest known version, in microseconds; none if there is no row.
+    pub async fn earliest(&self, column: &str) -> Result<Option<i64>> {
+        let files = files_of(&self.lake(), &self.shared.folder)?;
+        let unsure = files.iter().any(|file| file.statistics.earliest(column).is_none());
+        let known = files.iter().filter_map(|file| file.statistics.earliest(column)).min();
+        let to = match (unsure, known) {
+            (false, None) => return Ok(None),
+            // What the log has is cut to the millisecond.
+            (false, Some(known)) => known.saturating_add(statistics::TIME_SLACK_US),
+            (true, _) => i64::MAX,
+        };
+        let range = Range::Time { from: i64::MIN, to };
+        let rows = self.read_columns_within(Some(self.version()), &[], column, &range).await?;
+        Ok(rows.time_bounds(column)?.map(|(earliest, _)| earliest))
+    }
+
     /// The data files of a version, in the order in which they were written; of the newest if none is given.
     pub async fn files(&self, version: Option<i64>) -> Result<Vec<FileInfo>> {
         let this = self.clone();
@@ -337,7 +369,12 @@ impl DeltaTable {
         let this = self.clone();
         engine::finish(async move {
             let _writing = this.shared.writing.lock().await;
-            let optimize = this.lake().optimize().with_writer_properties(parquet_file::writer_properties());
+            // One file after the other: what people wait for goes on beside it.
+            let optimize = this
+                .lake()
+                .optimize()
+                .with_max_concurrent_tasks(1)
+                .with_writer_properties(parquet_file::joined_properties(&this.keys));
             let (lake, _) = optimize.await.map_err(|error| this.error("compact", &error))?;
             this.keep(lake);
             Ok(this.version())
@@ -380,7 +417,7 @@ impl DeltaTable {
             if rows.row_count() > 0 {
                 let mut writer = RecordBatchWriter::for_table(&lake)
                     .map_err(|error| this.error("write to", &error))?
-                    .with_writer_properties(parquet_file::small_group_properties());
+                    .with_writer_properties(parquet_file::small_group_properties(&this.keys));
                 let write = writer.write_with_mode(rows.batch().clone(), WriteMode::MergeSchema);
                 write.await.map_err(|error| this.error("write to", &error))?;
                 let files = writer.flush().await.map_err(|error| this.error("write to", &error))?;
@@ -435,8 +472,18 @@ impl DeltaTable {
     fn keep(&self, lake: Lake) {
         let mut known = self.shared.lake.write().unwrap_or_else(PoisonError::into_inner);
         if version_of(&lake) >= version_of(&known) {
-            *known = lake;
+            let older = std::mem::replace(&mut *known, lake);
+            if version_of(&older) < version_of(&known) {
+                *self.shared.before.write().unwrap_or_else(PoisonError::into_inner) = Some(older);
+            }
         }
+    }
+
+    /// Lets go of what was learnt of files that may be gone, or of which rows are.
+    fn forget_files(&self) {
+        *self.shared.before.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.shared.listings.clear();
+        find::forget(&self.shared.folder);
     }
 
     /// The table as it was at `version`, or the newest.
@@ -452,6 +499,10 @@ impl DeltaTable {
         };
         if version == known {
             return Ok(lake);
+        }
+        let before = self.shared.before.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(before) = before.filter(|before| version_of(before) == version) {
+            return Ok(before);
         }
         let missing =
             |newest| Error::NoVersion { location: self.shared.folder.display().to_string(), version, newest };

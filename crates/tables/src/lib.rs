@@ -9,6 +9,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")
 )]
 
+mod assemble;
 mod bits;
 mod csv_file;
 mod delta;
@@ -29,6 +30,7 @@ mod schema;
 mod table;
 mod values;
 
+pub use assemble::Part;
 pub use bits::Bits;
 pub use csv_file::{CsvOptions, read_csv, read_csv_bytes};
 pub use delta::{Arrivals, DeltaTable, FileInfo, Marker, Removed, Selector};

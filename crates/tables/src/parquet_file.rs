@@ -8,6 +8,7 @@ use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::basic::{Compression, ZstdLevel};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::reader::ChunkReader;
+use ::parquet::schema::types::ColumnPath;
 use bytes::Bytes;
 
 use crate::table::{Odd, internal};
@@ -56,12 +57,31 @@ fn read<R: ChunkReader + 'static>(what: &str, source: R) -> Result<Table> {
 }
 
 /// For files that come often and are asked for a few rows: small row groups, most of which a question skips.
-pub(crate) fn small_group_properties() -> WriterProperties {
-    WriterProperties::builder()
+pub(crate) fn small_group_properties(keys: &[String]) -> WriterProperties {
+    grouped(8_192, keys)
+}
+
+/// For files that were joined: larger row groups, of which a look-up by a key reads single pages.
+pub(crate) fn joined_properties(keys: &[String]) -> WriterProperties {
+    grouped(131_072, keys)
+}
+
+fn grouped(rows: usize, keys: &[String]) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(8_192))
-        .set_created_by(CREATED_BY.to_owned())
-        .build()
+        .set_max_row_group_row_count(Some(rows))
+        .set_data_page_row_count_limit(8_192)
+        .set_created_by(CREATED_BY.to_owned());
+    for key in keys {
+        let column = ColumnPath::new(vec![key.clone()]);
+        builder = builder
+            .set_column_bloom_filter_enabled(column.clone(), true)
+            .set_column_bloom_filter_fpp(column.clone(), 0.01)
+            .set_column_bloom_filter_max_ndv(column.clone(), rows as u64)
+            // Values that hardly ever repeat make no dictionary.
+            .set_column_dictionary_enabled(column, false);
+    }
+    builder.build()
 }
 
 pub(crate) fn writer_properties() -> WriterProperties {

@@ -1,7 +1,7 @@
 //! Rows whose value in one column lies in a range.
 
 use arrow::array::{Array, BooleanArray, Datum, Scalar, StringArray, TimestampMicrosecondArray};
-use arrow::compute::kernels::cmp::{gt_eq, lt, lt_eq};
+use arrow::compute::kernels::cmp::{eq, gt_eq, lt, lt_eq};
 use arrow::compute::{and, filter_record_batch, prep_null_mask_filter};
 
 use crate::table::internal;
@@ -33,6 +33,12 @@ impl Range {
             return None;
         }
         let array: &dyn Datum = &array;
+        if let Self::Text { first, last } = self
+            && first == last
+        {
+            let same = eq(array, &StringArray::new_scalar(first)).ok()?;
+            return Some(if same.null_count() > 0 { prep_null_mask_filter(&same) } else { same });
+        }
         let (from, below) = match self {
             Self::Time { from, to } => {
                 let moment =

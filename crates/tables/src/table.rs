@@ -304,8 +304,12 @@ impl Table {
             .ok_or_else(|| self.schema.unknown(name))
     }
 
-    fn array(&self, name: &str) -> Result<&dyn Array> {
+    pub(crate) fn array(&self, name: &str) -> Result<&dyn Array> {
         Ok(self.batch.column(self.index(name)?).as_ref())
+    }
+
+    pub(crate) fn shared(&self, name: &str) -> Result<ArrayRef> {
+        Ok(Arc::clone(self.batch.column(self.index(name)?)))
     }
 
     pub(crate) const fn batch(&self) -> &RecordBatch {

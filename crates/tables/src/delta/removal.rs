@@ -67,7 +67,7 @@ impl DeltaTable {
                 let failed = |error| this.error("write to", &error);
                 let mut writer = RecordBatchWriter::for_table(&lake)
                     .map_err(failed)?
-                    .with_writer_properties(parquet_file::small_group_properties());
+                    .with_writer_properties(parquet_file::small_group_properties(&this.keys));
                 let kept = kept.brought_to(&rows::all_nullable(&schema))?;
                 writer.write(kept.batch().clone()).await.map_err(failed)?;
                 actions.extend(writer.flush().await.map_err(failed)?.into_iter().map(Action::Add));
@@ -92,6 +92,7 @@ impl DeltaTable {
             let mut lake = lake.clone();
             lake.state = Some(committed.snapshot());
             this.keep(lake);
+            this.forget_files();
             Ok(Removed { rows: removed, files: touched.len(), version: this.version() })
         })
         .await
@@ -107,6 +108,7 @@ impl DeltaTable {
             let folder = this.shared.folder.clone();
             let needed: Vec<String> =
                 files_of(&lake, &folder)?.into_iter().map(|file| file.info.path).collect();
+            this.forget_files();
             blocking(move || {
                 let too_young = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
                 remove_files(&folder, |name, written| {

@@ -11,7 +11,7 @@ use parquet::file::statistics::Statistics;
 
 use super::DataFile;
 use crate::table::Odd;
-use crate::{Column, ColumnType, Error, Range, Result, Schema, Table, Values};
+use crate::{Column, ColumnType, Error, Part, Range, Result, Schema, Table};
 
 /// The same columns, each of which may lack values.
 pub(super) fn all_nullable(schema: &Schema) -> Schema {
@@ -19,41 +19,33 @@ pub(super) fn all_nullable(schema: &Schema) -> Schema {
     Schema::new(columns.collect())
 }
 
-/// The rows with the columns that the table will have, and the table's new columns if it gains any.
+/// The rows with the columns that the table will have, and the table's new columns if it gains any. Values are shared where
+/// their type stays.
 pub(super) fn fit(rows: &Table, known: &Schema, folder: &Path) -> Result<(Table, Option<Schema>)> {
-    let mut columns = Vec::with_capacity(known.columns.len());
-    for column in &known.columns {
-        let values = match rows.schema().find(&column.name) {
-            None => Values::missing(column.kind, rows.row_count()),
-            Some(_) => convert(rows.column(&column.name)?, column, folder)?,
-        };
-        columns.push((column.name.clone(), values));
-    }
     let mut schema = known.clone();
-    for column in rows.schema().columns.iter().filter(|column| known.find(&column.name).is_none()) {
-        columns.push((column.name.clone(), rows.column(&column.name)?));
-        schema.columns.push(Column::new(column.name.clone(), column.kind));
-    }
+    let fresh = rows.schema().columns.iter().filter(|column| known.find(&column.name).is_none());
+    schema.columns.extend(fresh.map(|column| Column::new(column.name.clone(), column.kind)));
     let widened = schema.columns.len() > known.columns.len();
-    let rows = Table::with_schema(&all_nullable(&schema), columns, rows.row_count())?;
-    Ok((rows, widened.then(|| all_nullable(&schema))))
+    let schema = all_nullable(&schema);
+    let mut parts = Vec::with_capacity(schema.columns.len());
+    for column in &schema.columns {
+        parts.push((column.clone(), part(rows, column, folder)?));
+    }
+    let fitted = Table::assemble(parts, rows.row_count())?;
+    Ok((fitted, widened.then_some(schema)))
 }
 
-fn convert(values: Values, column: &Column, folder: &Path) -> Result<Values> {
-    if values.kind() == column.kind {
-        return Ok(values);
-    }
-    #[allow(clippy::cast_precision_loss, reason = "a column of real numbers holds the nearest real number")]
-    match (values, column.kind) {
-        (Values::Int(values), ColumnType::Real) => {
-            Ok(Values::Real(values.into_iter().map(|value| value.map(|number| number as f64)).collect()))
-        }
-        (values, kind) if values.all_missing() => Ok(Values::missing(kind, values.len())),
-        (values, kind) => Err(Error::SchemaChange {
+fn part<'a>(rows: &'a Table, column: &'a Column, folder: &Path) -> Result<Part<'a>> {
+    let Some(found) = rows.schema().find(&column.name) else { return Ok(Part::Missing) };
+    match (found.kind, column.kind) {
+        (found, kind) if found == kind => Ok(Part::Of(rows, &column.name)),
+        (ColumnType::Int, ColumnType::Real) => Ok(Part::Of(rows, &column.name)),
+        _ if rows.missing(&column.name)? == rows.row_count() => Ok(Part::Missing),
+        (found, kind) => Err(Error::SchemaChange {
             location: folder.display().to_string(),
             column: column.name.clone(),
             was: kind.to_string(),
-            is: values.kind().to_string(),
+            is: found.to_string(),
         }),
     }
 }
@@ -122,6 +114,22 @@ pub(super) fn read_file(path: &Path, schema: &Schema, keep: Option<(&str, &Range
         });
         let matching = matching.map(|(number, _)| number).collect();
         builder = builder.with_row_groups(matching);
+    }
+    collect(path, builder, schema, keep)
+}
+
+/// Reads the columns of `schema` of what a reader has selected. With `keep`, rows outside the range may be left out.
+pub(super) fn collect(
+    path: &Path,
+    mut builder: ParquetRecordBatchReaderBuilder<File>,
+    schema: &Schema,
+    keep: Option<(&str, &Range)>,
+) -> Result<Table> {
+    let damaged = |problem: String| Error::Damaged { what: format!("`{}`", path.display()), problem };
+    if let Some((column, range)) = keep {
+        let Ok(place) = builder.schema().index_of(column) else {
+            return Table::empty(schema);
+        };
         let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
         let range = range.clone();
         let predicate = ArrowPredicateFn::new(mask, move |batch| {

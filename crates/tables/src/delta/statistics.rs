@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::Range;
 
 /// The log keeps times to the millisecond, cut off; a value may be later by less than this.
-const TIME_SLACK_US: i64 = 1_000;
+pub(super) const TIME_SLACK_US: i64 = 1_000;
 
 /// The smallest and largest values of the columns of one file, as the log has them.
 #[derive(Debug, Clone, Default)]
@@ -32,27 +32,42 @@ impl Statistics {
 
     /// Whether a row of the file may lie in the range; `true` wherever the log does not say.
     pub(crate) fn may_hold(&self, column: &str, range: &Range) -> bool {
-        if self.rows.is_some() && self.missing.get(column).and_then(Value::as_u64) == self.rows {
+        if self.all_missing(column) {
             return false;
         }
-        let (Some(smallest), Some(largest)) = (
-            self.smallest.get(column).and_then(Value::as_str),
-            self.largest.get(column).and_then(Value::as_str),
-        ) else {
-            return true;
-        };
-        match range {
-            Range::Time { from, to } => match (Timestamp::parse(smallest), Timestamp::parse(largest)) {
-                (Ok(smallest), Ok(largest)) => {
-                    smallest.as_micros() < *to && largest.as_micros().saturating_add(TIME_SLACK_US) > *from
-                }
-                _ => true,
+        match self.ends(column) {
+            None => true,
+            Some((smallest, largest)) => match range {
+                Range::Time { .. } => times(smallest, largest).is_none_or(|times| times.may_hold(range)),
+                Range::Text { first, last } => words_may_hold((smallest, largest), (first, last)),
             },
-            // Long words may be cut in the log: what begins alike may lie inside.
-            Range::Text { first, last } => {
-                smallest <= last.as_str() && (largest >= first.as_str() || first.starts_with(largest))
-            }
         }
+    }
+
+    /// Between what the values of one column lie, to be kept without the others.
+    pub(crate) fn bounds(&self, column: &str) -> Bounds {
+        if self.all_missing(column) {
+            return Bounds::Nothing;
+        }
+        match self.ends(column) {
+            None => Bounds::Unknown,
+            Some((smallest, largest)) => times(smallest, largest)
+                .unwrap_or_else(|| Bounds::Words { smallest: smallest.into(), largest: largest.into() }),
+        }
+    }
+
+    fn all_missing(&self, column: &str) -> bool {
+        self.rows.is_some() && self.missing.get(column).and_then(Value::as_u64) == self.rows
+    }
+
+    fn ends(&self, column: &str) -> Option<(&str, &str)> {
+        self.smallest.get(column)?.as_str().zip(self.largest.get(column)?.as_str())
+    }
+
+    /// The earliest time in a column as the log has it; the real one is later by less than a millisecond.
+    pub(crate) fn earliest(&self, column: &str) -> Option<i64> {
+        let smallest = self.smallest.get(column)?.as_str()?;
+        Timestamp::parse(smallest).ok().map(Timestamp::as_micros)
     }
 
     /// The latest time in a column as the log has it; the real one is later by less than a millisecond.
@@ -60,6 +75,52 @@ impl Statistics {
         let largest = self.largest.get(column)?.as_str()?;
         Timestamp::parse(largest).ok().map(Timestamp::as_micros)
     }
+}
+
+/// Between what the values of a column of a file lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bounds {
+    /// The log does not say.
+    Unknown,
+    /// There is no value.
+    Nothing,
+    /// Microseconds: no value is less than the first, or as great as the second.
+    Times { from: i64, before: i64, words: Box<[Box<str>; 2]> },
+    /// The smallest value; the largest, or what it begins with.
+    Words { smallest: Box<str>, largest: Box<str> },
+}
+
+impl Bounds {
+    /// Whether a value in the range may be there.
+    pub(crate) fn may_hold(&self, range: &Range) -> bool {
+        match (self, range) {
+            (Self::Unknown, _) => true,
+            (Self::Nothing, _) => false,
+            (Self::Times { from, before, .. }, Range::Time { from: begin, to }) => {
+                from < to && before > begin
+            }
+            // A column of words may hold times in words.
+            (Self::Times { words, .. }, Range::Text { first, last }) => {
+                words_may_hold((&words[0], &words[1]), (first, last))
+            }
+            (Self::Words { smallest, largest }, Range::Text { first, last }) => {
+                words_may_hold((smallest, largest), (first, last))
+            }
+            (Self::Words { .. }, Range::Time { .. }) => true,
+        }
+    }
+}
+
+/// Bounds of times as the log writes them; `None` if they are no times.
+fn times(smallest: &str, largest: &str) -> Option<Bounds> {
+    let (from, last) = (Timestamp::parse(smallest).ok()?, Timestamp::parse(largest).ok()?);
+    let before = last.as_micros().saturating_add(TIME_SLACK_US);
+    Some(Bounds::Times { from: from.as_micros(), before, words: Box::new([smallest.into(), largest.into()]) })
+}
+
+/// Long words may be cut in the log: what begins alike may lie inside.
+fn words_may_hold((smallest, largest): (&str, &str), (first, last): (&str, &str)) -> bool {
+    smallest <= last && (largest >= first || first.starts_with(largest))
 }
 
 #[cfg(test)]
@@ -85,5 +146,20 @@ mod tests {
         assert!(!file.may_hold("gone", &text("a", "z")));
         assert!(file.may_hold("unknown", &text("a", "z")));
         assert!(Statistics::read(None).may_hold("at", &time("2019-01-01", "2019-01-02")));
+        // Bounds that are kept of one column say the same.
+        for range in [
+            time("2019-01-01", "2020-01-01"),
+            time("2020-01-02T00:00:00.000999Z", "2021-01-01"),
+            text("d", "z"),
+            text("e", "z"),
+        ] {
+            for column in ["at", "id", "gone", "unknown"] {
+                assert_eq!(
+                    file.bounds(column).may_hold(&range),
+                    file.may_hold(column, &range),
+                    "{column} {range:?}"
+                );
+            }
+        }
     }
 }
