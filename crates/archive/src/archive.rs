@@ -498,10 +498,11 @@ fn utf8(folder: &Path) -> Result<&str> {
 async fn open_model(folder: &Path, name: &str) -> Result<(Model, (i64, i64))> {
     let folder = folder.join(name);
     let nothing = Schema::default();
-    let (predictions, last_prediction) =
-        Stream::open(create(&folder.join("predictions"), &nothing).await?, "event_time").await?;
-    let (labels, last_label) =
-        Stream::open(create(&folder.join("labels"), &nothing).await?, "label_time").await?;
+    let by_id = |table: DeltaTable| table.keyed_by(&["prediction_id"]);
+    let predictions = by_id(create(&folder.join("predictions"), &nothing).await?);
+    let (predictions, last_prediction) = Stream::open(predictions, "event_time").await?;
+    let labels = by_id(create(&folder.join("labels"), &nothing).await?);
+    let (labels, last_label) = Stream::open(labels, "label_time").await?;
     let greatest = std::sync::Mutex::new(None);
     Ok((Model { name: name.to_owned(), predictions, labels, greatest }, (last_prediction, last_label)))
 }

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use base::Timestamp;
 use tables::{ColumnType, DeltaTable, Query, QueryLimits, Range, Table, Values};
-use uuid::Uuid;
 
+use crate::Result;
 use crate::archive::{Archive, Model};
 use crate::layout;
-use crate::{Result, StoredPrediction};
 
 impl Archive {
     /// Answers read-only SQL.
@@ -76,28 +75,6 @@ impl Archive {
         labels.rows = known(labels.rows, known_by)?;
         labels.join(&predictions)
     }
-
-    /// The prediction of that id with its newest label; none if no model made it.
-    pub async fn prediction(&self, id: Uuid) -> Result<Option<StoredPrediction>> {
-        let word = id.to_string();
-        let range = Range::Text { first: word.clone(), last: word };
-        for model in self.inner.all_models() {
-            let found = model.predictions.within("prediction_id", &range).await?;
-            if found.row_count() == 0 {
-                continue;
-            }
-            let prediction = layout::prediction_of(&found)?;
-            let moment = prediction.event_time.as_micros();
-            let window = Range::Time { from: moment, to: moment.saturating_add(1) };
-            let labels = Labels::of(&model, &found.slice(0, 1), &window).await?;
-            let label = match labels.newest(&found)?.first().copied().flatten() {
-                Some(row) => Some(layout::label_of(&labels.rows, row)?),
-                None => None,
-            };
-            return Ok(Some(StoredPrediction { prediction, label }));
-        }
-        Ok(None)
-    }
 }
 
 /// Adds a table to a query; with `known_by` only its rows that the archive had been told by then.
@@ -126,7 +103,7 @@ fn known(rows: Table, known_by: Option<Timestamp>) -> Result<Table> {
 
 /// The labels that may belong to some predictions.
 pub(crate) struct Labels {
-    rows: Table,
+    pub(crate) rows: Table,
 }
 
 impl Labels {
@@ -136,6 +113,17 @@ impl Labels {
         let last = ids.iter().flatten().max().cloned().unwrap_or_default();
         let by_id = model.labels.within("prediction_id", &Range::Text { first, last }).await?;
         let by_time = model.labels.within("event_time", window).await?;
+        Self::found(by_id, &by_time)
+    }
+
+    /// Like [`Labels::of`], of a single prediction: only pages that may hold its labels are read.
+    pub(crate) async fn of_one(model: &Model, id: &Range, moment: &Range) -> Result<Self> {
+        let by_id = model.labels.find("prediction_id", id).await?;
+        let by_time = model.labels.find("event_time", moment).await?;
+        Self::found(by_id, &by_time)
+    }
+
+    fn found(by_id: Table, by_time: &Table) -> Result<Self> {
         // A label that names its prediction was found by it.
         let loose: Vec<bool> = by_time.texts("prediction_id")?.iter().map(Option::is_none).collect();
         let rows = Table::concat(&[by_id, by_time.filter(&loose)?])?;
@@ -143,7 +131,7 @@ impl Labels {
     }
 
     /// For each prediction the row of the label that counts.
-    fn newest(&self, predictions: &Table) -> Result<Vec<Option<usize>>> {
+    pub(crate) fn newest(&self, predictions: &Table) -> Result<Vec<Option<usize>>> {
         /// What a person decided against the recorded outcome, when it became known, when it was told.
         type Age = (bool, i64, i64);
         let ids = self.rows.texts("prediction_id")?;

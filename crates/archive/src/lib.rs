@@ -20,6 +20,7 @@ mod error;
 mod faults;
 mod forget;
 mod layout;
+mod look_up;
 mod mask;
 mod once;
 mod row;

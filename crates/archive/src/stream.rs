@@ -117,6 +117,47 @@ impl<R: Row> Stream<R> {
         Ok(Table::concat(&parts)?)
     }
 
+    /// The rows that are in no version of the table yet and whose value in `column` lies in `range`; `None` if there is none.
+    pub(crate) fn waiting(&self, column: &str, range: &Range) -> Result<Option<Table>> {
+        let (_, chunks) = self.view()?;
+        for chunk in chunks {
+            let found = chunk.within(column, range)?;
+            if found.row_count() > 0 {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rows in the table whose value in `column` lies in `range`, of which there should be few.
+    pub(crate) async fn kept(&self, column: &str, range: &Range) -> Result<Table> {
+        loop {
+            let version = self.state().version;
+            let found = self.delta.find(version, column, range).await;
+            // Erasure takes files away; what is left is in a later version.
+            if found.is_err() && self.state().version != version {
+                continue;
+            }
+            return Ok(found?);
+        }
+    }
+
+    /// All rows whose value in `column` lies in `range`, of which there should be few.
+    pub(crate) async fn find(&self, column: &str, range: &Range) -> Result<Table> {
+        loop {
+            let (version, chunks) = self.view()?;
+            let found = self.delta.find(version, column, range).await;
+            if found.is_err() && self.state().version != version {
+                continue;
+            }
+            let mut parts = vec![found?];
+            for chunk in chunks {
+                parts.push(chunk.within(column, range)?);
+            }
+            return Ok(Table::concat(&parts)?);
+        }
+    }
+
     /// The first frame that the table lacks rows of.
     pub(crate) fn uncommitted_from(&self) -> Option<i64> {
         let state = self.state();

@@ -70,7 +70,8 @@ impl Platform {
         match object.split_once(':') {
             Some(("prediction", id)) => {
                 let id: Uuid = id.parse().map_err(|_| unknown())?;
-                self.trace_prediction(&mut lineage, id).await?.ok_or_else(unknown)?;
+                let stored = self.archive.prediction(id).await?.ok_or_else(unknown)?;
+                self.trace_prediction(&mut lineage, &stored).await?;
             }
             Some(("model" | "version", name)) => {
                 let (model, version) = name.split_once('@').ok_or_else(unknown)?;
@@ -88,15 +89,28 @@ impl Platform {
         Ok(lineage)
     }
 
-    async fn trace_prediction(&self, lineage: &mut Lineage, id: Uuid) -> Result<Option<()>, Error> {
-        let Some(stored) = self.archive.prediction(id).await? else { return Ok(None) };
+    /// The way back from a prediction that was looked up already.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prediction_lineage(&self, stored: &archive::StoredPrediction) -> Result<Lineage, Error> {
+        let mut lineage = Lineage::default();
+        self.trace_prediction(&mut lineage, stored).await?;
+        Ok(lineage)
+    }
+
+    async fn trace_prediction(
+        &self,
+        lineage: &mut Lineage,
+        stored: &archive::StoredPrediction,
+    ) -> Result<(), Error> {
         let prediction = &stored.prediction;
         let label = match &stored.label {
             Some(label) => format!(", true value {}", words(&label.value)),
             None => String::new(),
         };
         let detail = format!("{}{label} · at {}", words(&prediction.prediction), prediction.event_time);
-        let name = id.to_string();
+        let name = prediction.id.to_string();
         let start = node("prediction", &name, name.clone(), detail, format!("/predictions/{name}"));
         let start = lineage.add(None, "", start);
         let deployment = &prediction.deployment;
@@ -116,7 +130,7 @@ impl Platform {
         {
             return Err(error);
         }
-        Ok(Some(()))
+        Ok(())
     }
 
     async fn trace_version(

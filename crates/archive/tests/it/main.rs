@@ -6,6 +6,7 @@ mod crash;
 mod forgetting;
 mod keeping;
 mod limits;
+mod look_up;
 mod once;
 mod story;
 mod trouble;

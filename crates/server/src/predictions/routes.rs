@@ -101,7 +101,7 @@ async fn get_prediction(
     let unknown = || Problem::not_found("prediction", "prediction_not_found", &prediction);
     let id: Uuid = prediction.parse().map_err(|_| unknown())?;
     let stored = app.platform().archive.prediction(id).await?.ok_or_else(unknown)?;
-    let lineage = match app.platform().lineage(&format!("prediction:{id}")).await {
+    let lineage = match app.platform().prediction_lineage(&stored).await {
         Ok(lineage) => Some(LineageBody::from(lineage)),
         // A version that was deleted since takes the way back with it, not the prediction.
         Err(error) if error.kind() == Kind::NotFound => None,
