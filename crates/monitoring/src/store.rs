@@ -5,6 +5,7 @@ mod outbox;
 mod profiles;
 mod record;
 mod silences;
+mod unpacked;
 mod windows;
 
 pub use alerts::{
@@ -21,6 +22,7 @@ pub use profiles::{
 };
 pub use record::record_window;
 pub use silences::{Matcher, Silence, alert_labels, find_silence, list_silences, put_silence};
+pub use unpacked::Unpacked;
 pub use windows::{earlier_reports, find_report, get_report, last_window, list_windows};
 
 use base::{Page, PageRequest};

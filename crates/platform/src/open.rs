@@ -72,6 +72,8 @@ pub struct Platform {
     pub(crate) pushing: Mutex<()>,
     pub(crate) watching: Mutex<()>,
     pub(crate) profiling: Mutex<()>,
+    /// Profiles that were unpacked before.
+    pub(crate) unpacked: monitoring::store::Unpacked,
     pub(crate) deploying: Mutex<()>,
     pub(crate) cluster: OnceLock<clusters::Cluster>,
     pub(crate) making_environments: Mutex<()>,
@@ -128,6 +130,7 @@ impl Platform {
             pushing: Mutex::new(()),
             watching: Mutex::new(()),
             profiling: Mutex::new(()),
+            unpacked: monitoring::store::Unpacked::default(),
             deploying: Mutex::new(()),
             cluster: OnceLock::new(),
             making_environments: Mutex::new(()),

@@ -1,10 +1,12 @@
 //! Sums of predictions by hour and day, and how far a table is summed up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base::Timestamp;
 use db::{Row, Sql, SqlText, Tx, params};
 
+use super::Unpacked;
 use crate::error::Error;
 use crate::stretch::{Grain, Shape, StretchKey, StretchProfile};
 
@@ -32,7 +34,7 @@ pub struct Stored {
     /// What it is of.
     pub key: StretchKey,
     /// What was kept.
-    pub profile: StretchProfile,
+    pub profile: Arc<StretchProfile>,
 }
 
 const fn micros(grain: Grain) -> i64 {
@@ -205,6 +207,7 @@ fn key_of(row: &Row) -> Result<StretchKey, Error> {
 /// When the database fails, or one cannot be read.
 pub async fn profiles_within(
     sql: &mut impl Sql,
+    unpacked: &Unpacked,
     sources: &[ProfileSource],
     segment: &str,
     grain: Grain,
@@ -219,13 +222,19 @@ pub async fn profiles_within(
             params![&first.model, segment, micros(grain), from, to],
         )
         .await?;
+    let mut bins = Vec::with_capacity(sources.len());
+    for of in sources {
+        bins.push(Unpacked::bins_of(&of.shape)?);
+    }
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         let source = row.text("source")?;
-        let Some(of) = sources.iter().find(|of| of.source == source) else { continue };
+        let Some((of, bins)) = sources.iter().zip(&bins).find(|(of, _)| of.source == source) else {
+            continue;
+        };
         found.push(Stored {
             key: key_of(row)?,
-            profile: StretchProfile::unpack(row.bytes("profile")?, &of.shape)?,
+            profile: unpacked.unpack(row.bytes("profile")?, &of.shape, *bins)?,
         });
     }
     Ok(found)

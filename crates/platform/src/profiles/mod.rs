@@ -174,7 +174,9 @@ impl Platform {
         let mut whole = StretchProfile::default();
         for (grain, from, to) in parts {
             let mut read = self.db.read().await?;
-            let stored = store::profiles_within(&mut read, &summed.sources, segment, grain, from, to).await?;
+            let stored =
+                store::profiles_within(&mut read, &self.unpacked, &summed.sources, segment, grain, from, to)
+                    .await?;
             for stored in stored {
                 whole.merge(&stored.profile, Grain::Day)?;
             }
