@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use base::Timestamp;
-use tables::{Column, ColumnType, DeltaTable, Schema};
+use tables::{Column, ColumnType, DeltaTable, Schema, Table};
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::layout::{self, Layout, Row};
 use crate::mask::Masks;
 use crate::stream::Stream;
 use crate::wal::Wal;
-use crate::writer::{Call, Counters, Writer};
+use crate::writer::{Call, Counters, Rows, Writer};
 use crate::{Error, FaultPoint, Faults, Label, Prediction, Result};
 
 /// How an archive works.
@@ -73,7 +73,7 @@ pub(crate) struct Inner {
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Rows that must be kept once and may be here already are looked up and appended one call after the other.
     pub(crate) once: tokio::sync::RwLock<()>,
-    pub(crate) masks: Masks,
+    pub(crate) masks: Arc<Masks>,
 }
 
 /// The two tables of one model.
@@ -108,7 +108,7 @@ impl Model {
     }
 
     /// Ids that were not looked up count too, once the greatest is known.
-    fn note(&self, id: Uuid) {
+    pub(crate) fn note(&self, id: Uuid) {
         let mut greatest = self.greatest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(greatest) = greatest.as_mut() {
             *greatest = id.max(*greatest);
@@ -150,7 +150,7 @@ impl Archive {
             models.insert(name, Arc::new(model));
         }
 
-        let masks = Masks::open(&options.folder)?;
+        let masks = Arc::new(Masks::open(&options.folder)?);
         let counters = Arc::new(Counters::default());
         let newest =
             committed.values().map(|(predictions, labels)| *predictions.max(labels)).max().unwrap_or(0);
@@ -256,7 +256,7 @@ impl Archive {
             rows.iter().map(|row| row.id).max().into_iter().for_each(|id| model.note(id));
         }
         let rows = by_model.iter().map(|(_, rows)| rows.len()).sum();
-        self.inner.write(bytes, by_model, Vec::new(), rows).await
+        self.inner.write(bytes, Rows { predictions: by_model, ..Rows::default() }, rows).await
     }
 
     /// Archives labels, under the same promise as [`Archive::append`]. A label may come before its prediction.
@@ -272,7 +272,7 @@ impl Archive {
             },
         )?;
         let rows = by_model.iter().map(|(_, rows)| rows.len()).sum();
-        self.inner.write(bytes, Vec::new(), by_model, rows).await
+        self.inner.write(bytes, Rows { labels: by_model, ..Rows::default() }, rows).await
     }
 
     /// Commits everything acknowledged so far to the Delta tables.
@@ -297,6 +297,12 @@ impl Archive {
     #[must_use]
     pub fn watermark(&self, model: &str) -> Option<Timestamp> {
         self.inner.model(model).ok()?.predictions.latest().map(Timestamp::from_micros)
+    }
+
+    /// The earliest event time of any prediction of the model; none if it has none. Cheap when asked again.
+    pub async fn first_event(&self, model: &str) -> Result<Option<Timestamp>> {
+        let earliest = self.inner.model(model)?.predictions.earliest().await?;
+        Ok(earliest.map(Timestamp::from_micros))
     }
 
     /// What the archive has done and what waits.
@@ -367,13 +373,7 @@ impl Inner {
         Ok(sorted.into_iter().map(|(model, _, rows)| (model, rows)).collect())
     }
 
-    async fn write(
-        &self,
-        bytes: Vec<u8>,
-        predictions: Vec<(Arc<Model>, Vec<Prediction>)>,
-        labels: Vec<(Arc<Model>, Vec<Label>)>,
-        rows: usize,
-    ) -> Result<()> {
+    pub(crate) async fn write(&self, bytes: Vec<u8>, kept: Rows, rows: usize) -> Result<()> {
         if rows == 0 {
             return Ok(());
         }
@@ -389,7 +389,7 @@ impl Inner {
             return Err(Error::Busy { pending: waiting, limit });
         }
         let (acknowledge, acknowledged) = oneshot::channel();
-        let call = Call { bytes, predictions, labels, rows, acknowledge };
+        let call = Call { bytes, kept, rows, acknowledge };
         if let Err(error) = self.writer.append(call).await {
             pending.fetch_sub(rows, Ordering::Relaxed);
             return Err(error);
@@ -514,35 +514,41 @@ fn take_up(
     sequence: i64,
     payload: &[u8],
 ) -> std::result::Result<usize, String> {
-    let mut predictions: BTreeMap<&str, Vec<Prediction>> = BTreeMap::new();
-    let mut labels: BTreeMap<&str, Vec<Label>> = BTreeMap::new();
+    #[derive(Default)]
+    struct Taken {
+        predictions: Vec<Prediction>,
+        tables: Vec<Table>,
+        labels: Vec<Label>,
+    }
+    let mut taken: BTreeMap<&str, Taken> = BTreeMap::new();
     for record in codec::read_all(payload).map_err(|codec::Unreadable(problem)| problem.to_owned())? {
         let name = match &record {
             Record::Prediction(row) => &row.model,
             Record::Label(row) => &row.model,
+            Record::Table(columns) => &columns.model,
         };
         let (model, positions) = models
             .get(name)
             .zip(committed.get(name))
             .ok_or_else(|| format!("it has rows of model `{name}`, whose tables are gone"))?;
+        let taken = taken.entry(&model.name).or_default();
         match record {
-            Record::Prediction(row) if sequence > positions.0 => {
-                predictions.entry(&model.name).or_default().push(row);
-            }
-            Record::Label(row) if sequence > positions.1 => labels.entry(&model.name).or_default().push(row),
+            Record::Prediction(row) if sequence > positions.0 => taken.predictions.push(row),
+            Record::Label(row) if sequence > positions.1 => taken.labels.push(row),
+            Record::Table(columns) if sequence > positions.0 => taken.tables.push(columns.rows),
             _ => {}
         }
     }
-    let rows =
-        predictions.values().map(Vec::len).sum::<usize>() + labels.values().map(Vec::len).sum::<usize>();
-    for (name, rows) in predictions {
-        if let Some(model) = models.get(name) {
-            model.predictions.insert(sequence, rows);
+    let mut rows = 0;
+    for (name, Taken { predictions, tables, labels }) in taken {
+        let Some(model) = models.get(name) else { continue };
+        if !predictions.is_empty() || !tables.is_empty() {
+            rows += predictions.len() + tables.iter().map(Table::row_count).sum::<usize>();
+            model.predictions.insert(sequence, predictions, tables);
         }
-    }
-    for (name, rows) in labels {
-        if let Some(model) = models.get(name) {
-            model.labels.insert(sequence, rows);
+        if !labels.is_empty() {
+            rows += labels.len();
+            model.labels.insert(sequence, labels, Vec::new());
         }
     }
     Ok(rows)

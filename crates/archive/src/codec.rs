@@ -4,18 +4,38 @@
 //! kind byte is also the version of the format: a changed record gets a new one.
 
 use base::Timestamp;
+use tables::{Column, Part, Table};
 use uuid::Uuid;
 
 use crate::{Cell, Label, Prediction};
 
 const PREDICTION: u8 = 1;
 const LABEL: u8 = 2;
+/// Predictions of one model as columns: the model, how many rows, the columns whose value is the same in all of them as an
+/// Arrow IPC stream of one row, and the others as one of all rows.
+const TABLE: u8 = 3;
 
 /// A row of either kind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) enum Record {
     Prediction(Prediction),
     Label(Label),
+    Table(Columns),
+}
+
+/// Predictions of one model as columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Columns {
+    pub(crate) model: String,
+    pub(crate) rows: Table,
+}
+
+#[cfg(test)]
+impl PartialEq for Columns {
+    fn eq(&self, other: &Self) -> bool {
+        self.model == other.model && self.rows.json_rows(usize::MAX) == other.rows.json_rows(usize::MAX)
+    }
 }
 
 /// Bytes that are no record, in words.
@@ -66,6 +86,26 @@ pub(crate) fn put_label(out: &mut Vec<u8>, row: &Label) {
     put_int(out, row.label_time.as_micros());
     put_int(out, row.received_time.as_micros());
     put_text(out, &row.source);
+}
+
+/// Columns without any value are left out: the table has them.
+pub(crate) fn put_table(out: &mut Vec<u8>, model: &str, rows: &Table) -> crate::Result<()> {
+    let (mut same, mut each) = (Vec::new(), Vec::new());
+    for name in rows.schema().names() {
+        if rows.missing(name)? == rows.row_count() {
+            continue;
+        }
+        if rows.is_constant(name)? { same.push(name) } else { each.push(name) }
+    }
+    out.push(TABLE);
+    put_text(out, model);
+    put_length(out, rows.row_count());
+    for part in [rows.slice(0, 1).select(&same)?, rows.select(&each)?] {
+        let bytes = part.to_ipc()?;
+        put_length(out, bytes.len());
+        out.extend_from_slice(&bytes);
+    }
+    Ok(())
 }
 
 fn put_int(out: &mut Vec<u8>, value: i64) {
@@ -123,6 +163,7 @@ pub(crate) fn read_all(bytes: &[u8]) -> Result<Vec<Record>, Unreadable> {
         records.push(match reader.byte()? {
             PREDICTION => Record::Prediction(reader.prediction()?),
             LABEL => Record::Label(reader.label()?),
+            TABLE => Record::Table(reader.table()?),
             _ => return Err(Unreadable("a record is of a kind that this version does not know")),
         });
     }
@@ -219,6 +260,32 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn table(&mut self) -> Result<Columns, Unreadable> {
+        /// Far more than one call may bring.
+        const MOST_ROWS: usize = 1 << 24;
+        let unreadable = |_| Unreadable("columns of rows do not read back");
+        let model = self.text()?;
+        let rows = self.length()?;
+        let mut parts = Vec::with_capacity(2);
+        for _ in 0..2 {
+            let length = self.length()?;
+            parts.push(Table::from_ipc(self.take(length)?).map_err(unreadable)?);
+        }
+        let [same, each] = parts.as_slice() else { return Err(Unreadable("columns of rows are not there")) };
+        if rows > MOST_ROWS || same.row_count() > 1 {
+            return Err(Unreadable("columns of rows have an impossible length"));
+        }
+        let mut columns = Vec::new();
+        for column in &same.schema().columns {
+            let value = same.column(&column.name).map_err(unreadable)?;
+            columns.push((Column::new(column.name.clone(), column.kind), Part::Same(value)));
+        }
+        for column in &each.schema().columns {
+            columns.push((Column::new(column.name.clone(), column.kind), Part::Of(each, &column.name)));
+        }
+        Ok(Columns { model, rows: Table::assemble(columns, rows).map_err(unreadable)? })
+    }
+
     fn label(&mut self) -> Result<Label, Unreadable> {
         Ok(Label {
             prediction_id: self.optional(Self::uuid)?,
@@ -292,6 +359,39 @@ mod tests {
             let records = read_all(&bytes).unwrap();
             prop_assert_eq!(records, vec![Record::Prediction(prediction), Record::Label(label)]);
             prop_assert!(read_all(&bytes[..bytes.len() - 1]).is_err());
+        }
+
+        #[test]
+        fn columns_survive_as_bytes(
+            numbers in proptest::collection::vec(proptest::option::of(any::<i64>()), 1..20),
+            word in proptest::option::of(".{0,9}"),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            use tables::Values;
+            let count = numbers.len();
+            let rows = Table::from_columns(vec![
+                ("same".into(), Values::Text(vec![word; count])),
+                ("n".into(), Values::Int(numbers)),
+                ("each".into(), Values::Real((0..count).map(|n| Some(n as f64)).collect())),
+            ]).unwrap();
+            let mut bytes = Vec::new();
+            put_table(&mut bytes, "traffic", &rows).unwrap();
+            let whole = bytes.len();
+            put_table(&mut bytes, "traffic", &rows).unwrap();
+            let records = read_all(&bytes).unwrap();
+            prop_assert_eq!(records.len(), 2);
+            for record in records {
+                let Record::Table(columns) = record else { panic!("a table was written") };
+                prop_assert_eq!(columns.rows.row_count(), count);
+                for name in columns.rows.schema().names() {
+                    prop_assert_eq!(columns.rows.column(name).unwrap(), rows.column(name).unwrap());
+                }
+                for name in rows.schema().names().filter(|name| columns.rows.schema().find(name).is_none()) {
+                    prop_assert_eq!(rows.missing(name).unwrap(), count);
+                }
+            }
+            let cut = 1 + cut.index(whole - 1);
+            prop_assert!(read_all(&bytes[..cut]).is_err());
         }
 
         #[test]

@@ -162,7 +162,7 @@ pub(crate) trait Row: Clone + Send + Sync + 'static {
     fn moment(&self) -> Option<Timestamp>;
 }
 
-fn fitted(model: &str, column: &str, cell: Cell, kind: ColumnType) -> Result<Cell> {
+pub(crate) fn fitted(model: &str, column: &str, cell: Cell, kind: ColumnType) -> Result<Cell> {
     if cell.kind().is_none_or(|own| own == kind) {
         return Ok(cell);
     }
@@ -298,7 +298,7 @@ fn optional_text(text: Option<&String>) -> Cell {
 }
 
 /// Sets one value; cells were fitted, so one that does not fit is missing.
-fn set(values: &mut Values, row: usize, cell: Cell) {
+pub(crate) fn set(values: &mut Values, row: usize, cell: Cell) {
     match (values, cell) {
         (Values::Int(values), Cell::Int(value)) | (Values::Time(values), Cell::Time(value)) => {
             values.get_mut(row).into_iter().for_each(|place| *place = Some(value));

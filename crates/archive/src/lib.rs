@@ -16,6 +16,7 @@ mod archive;
 mod arriving;
 mod ask;
 mod codec;
+mod columns;
 mod error;
 mod faults;
 mod forget;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use archive::{Archive, ArchiveOptions, ArchiveStatus};
 pub use arriving::Arriving;
+pub use columns::Ids;
 pub use error::{Error, Result};
 pub use faults::{FaultPoint, Faults};
 pub use forget::{Erased, Expired};

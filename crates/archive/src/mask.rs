@@ -78,7 +78,7 @@ impl Masks {
         format!("{MASK}{}", digest.get(start..).unwrap_or(&digest))
     }
 
-    fn of(&self, model: &str) -> BTreeSet<String> {
+    pub(crate) fn of(&self, model: &str) -> BTreeSet<String> {
         let columns = self.columns.read().unwrap_or_else(PoisonError::into_inner);
         columns.get(model).cloned().unwrap_or_default()
     }

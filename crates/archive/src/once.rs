@@ -33,7 +33,8 @@ impl Archive {
         }
         // Alone: whoever else appends is done, and what they brought can be seen.
         let _turn = self.inner.once.write().await;
-        let mut seen = self.known_ids(&model, &rows).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let mut seen = self.known_ids(&model, &ids).await?;
         self.note_greatest(&model).await?;
         let fresh: Vec<Prediction> = rows.into_iter().filter(|row| seen.insert(row.id)).collect();
         let taken = fresh.len();
@@ -92,7 +93,7 @@ impl Archive {
     }
 
     /// Finds out the greatest id of a model, once.
-    async fn note_greatest(&self, name: &str) -> Result<()> {
+    pub(crate) async fn note_greatest(&self, name: &str) -> Result<()> {
         let model = self.inner.model(name)?;
         if model.knows_greatest() {
             return Ok(());
@@ -104,9 +105,10 @@ impl Archive {
         Ok(())
     }
 
-    async fn known_ids(&self, model: &str, rows: &[Prediction]) -> Result<HashSet<Uuid>> {
+    /// Those of the ids that are there.
+    pub(crate) async fn known_ids(&self, model: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
         let model = self.inner.model(model)?;
-        let ids: Vec<Option<String>> = rows.iter().map(|row| Some(row.id.to_string())).collect();
+        let ids: Vec<Option<String>> = ids.iter().map(|id| Some(id.to_string())).collect();
         let first = ids.iter().flatten().min().cloned().unwrap_or_default();
         let last = ids.iter().flatten().max().cloned().unwrap_or_default();
         let (version, waiting) = model.predictions.view()?;

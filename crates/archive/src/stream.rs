@@ -25,6 +25,7 @@ const LARGE_FILE_BYTES: u64 = 32 << 20;
 #[derive(Debug)]
 pub(crate) struct Stream<R> {
     pub(crate) delta: DeltaTable,
+    time_column: String,
     state: Mutex<State<R>>,
 }
 
@@ -43,6 +44,15 @@ struct State<R> {
     waiting_from: Option<i64>,
     last_sequence: i64,
     latest: Option<i64>,
+    /// The earliest moment that a row is about.
+    earliest: Known,
+}
+
+/// What is found out when it is first asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    NotYet,
+    Is(Option<i64>),
 }
 
 impl<R: Row> Stream<R> {
@@ -61,8 +71,9 @@ impl<R: Row> Stream<R> {
             waiting_from: None,
             last_sequence: committed,
             latest,
+            earliest: Known::NotYet,
         };
-        Ok((Self { delta, state: Mutex::new(state) }, committed))
+        Ok((Self { delta, time_column: time_column.to_owned(), state: Mutex::new(state) }, committed))
     }
 
     fn state(&self) -> MutexGuard<'_, State<R>> {
@@ -83,13 +94,56 @@ impl<R: Row> Stream<R> {
         self.state().latest
     }
 
-    /// Adds the rows of one frame. Frames come in order.
-    pub(crate) fn insert(&self, sequence: i64, rows: Vec<R>) {
+    /// The earliest moment that a row is about; read once, and again after rows were taken out.
+    pub(crate) async fn earliest(&self) -> Result<Option<i64>> {
+        if let Known::Is(earliest) = self.state().earliest {
+            return Ok(earliest);
+        }
+        loop {
+            // The rows in memory first: they move into the table only.
+            let (version, chunks) = self.view()?;
+            let stored = self.delta.earliest(&self.time_column).await?;
+            let mut earliest = stored;
+            for chunk in chunks {
+                let first = chunk.time_bounds(&self.time_column)?.map(|(first, _)| first);
+                earliest = earliest.into_iter().chain(first).min();
+            }
+            let mut state = self.state();
+            // Rows that came meanwhile are in memory or in a later version.
+            if state.version == version {
+                state.seal()?;
+                for chunk in state.committing.iter().chain(&state.chunks) {
+                    let first = chunk.time_bounds(&self.time_column)?.map(|(first, _)| first);
+                    earliest = earliest.into_iter().chain(first).min();
+                }
+                state.earliest = Known::Is(earliest);
+                return Ok(earliest);
+            }
+        }
+    }
+
+    /// Adds the rows of one frame, some as rows and others as columns. Frames come in order.
+    pub(crate) fn insert(&self, sequence: i64, rows: Vec<R>, columns: Vec<Table>) {
+        let bounds: Vec<(i64, i64)> = rows
+            .iter()
+            .filter_map(|row| row.moment().map(base::Timestamp::as_micros))
+            .map(|moment| (moment, moment))
+            .chain(columns.iter().filter_map(|columns| columns.time_bounds(&self.time_column).ok().flatten()))
+            .collect();
         let mut state = self.state();
-        let newest = rows.iter().filter_map(|row| row.moment().map(base::Timestamp::as_micros)).max();
-        state.latest = state.latest.max(newest);
+        state.latest = state.latest.max(bounds.iter().map(|(_, last)| *last).max());
+        let first = bounds.iter().map(|(first, _)| *first).min();
+        if let Known::Is(earliest) = &mut state.earliest {
+            *earliest =
+                earliest.map_or(first, |earliest| Some(first.map_or(earliest, |first| earliest.min(first))));
+        }
         state.waiting_from.get_or_insert(sequence);
         state.last_sequence = sequence;
+        for columns in columns {
+            // Columns may have been added since these were made to fit; if the type of one had changed, the commit says so.
+            let fitted = columns.brought_to(state.layout.schema());
+            state.chunks.push(fitted.unwrap_or(columns));
+        }
         state.open.extend(rows);
         if state.open.len() >= CHUNK_ROWS
             && let Err(error) = state.seal()
@@ -228,7 +282,10 @@ impl<R: Row> Stream<R> {
     /// Takes rows out of the table; see [`DeltaTable::remove_rows`]. Never while rows are being committed.
     pub(crate) async fn remove(&self, within: Option<(&str, &Range)>, which: Selector) -> Result<usize> {
         let removed = self.delta.remove_rows(within, which).await?;
-        self.state().version = self.delta.version();
+        let mut state = self.state();
+        state.version = self.delta.version();
+        state.earliest = Known::NotYet;
+        drop(state);
         Ok(removed.rows)
     }
 

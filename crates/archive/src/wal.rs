@@ -127,7 +127,7 @@ impl Wal {
     }
 
     /// Writes one frame and flushes it; returns its sequence number. On failure nothing of it remains.
-    pub(crate) fn append(&mut self, payload: &[u8]) -> Result<i64> {
+    pub(crate) fn append(&mut self, payload: &[&[u8]]) -> Result<i64> {
         if self.torn {
             self.cut_back()?;
         }

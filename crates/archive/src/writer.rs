@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
+use tables::Table;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::archive::Model;
@@ -16,11 +17,18 @@ const QUEUE_CALLS: usize = 1024;
 /// One frame takes calls until it has this many bytes.
 const FRAME_BYTES: usize = 4 << 20;
 
-/// Rows of one call, by model.
+/// Rows by model.
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub(crate) predictions: Vec<(Arc<Model>, Vec<Prediction>)>,
+    pub(crate) tables: Vec<(Arc<Model>, Table)>,
+    pub(crate) labels: Vec<(Arc<Model>, Vec<Label>)>,
+}
+
+/// One call with its rows, also as they stand in the log.
 pub(crate) struct Call {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) predictions: Vec<(Arc<Model>, Vec<Prediction>)>,
-    pub(crate) labels: Vec<(Arc<Model>, Vec<Label>)>,
+    pub(crate) kept: Rows,
     pub(crate) rows: usize,
     pub(crate) acknowledge: oneshot::Sender<Result<()>>,
 }
@@ -160,11 +168,8 @@ fn write(wal: &mut Wal, mut group: Vec<Call>, counters: &Counters) {
     if group.is_empty() {
         return;
     }
-    let mut payload = Vec::with_capacity(group.iter().map(|call| call.bytes.len()).sum());
-    for call in &group {
-        payload.extend_from_slice(&call.bytes);
-    }
-    match wal.append(&payload) {
+    let parts: Vec<&[u8]> = group.iter().map(|call| call.bytes.as_slice()).collect();
+    match wal.append(&parts) {
         Ok(sequence) => {
             counters.flushes.fetch_add(1, Ordering::Relaxed);
             // All rows of a frame for one table go in together: a commit takes whole frames.
@@ -188,17 +193,25 @@ fn write(wal: &mut Wal, mut group: Vec<Call>, counters: &Counters) {
 }
 
 fn insert(sequence: i64, group: &mut [Call]) {
-    let mut predictions = Vec::new();
+    let mut predictions: Vec<(Arc<Model>, Vec<Prediction>)> = Vec::new();
+    let mut tables: Vec<(Arc<Model>, Vec<Table>)> = Vec::new();
     let mut labels = Vec::new();
     for call in group {
-        join(&mut predictions, std::mem::take(&mut call.predictions));
-        join(&mut labels, std::mem::take(&mut call.labels));
+        let Rows { predictions: rows, tables: columns, labels: told } = std::mem::take(&mut call.kept);
+        join(&mut predictions, rows);
+        join(&mut tables, columns.into_iter().map(|(model, rows)| (model, vec![rows])).collect());
+        join(&mut labels, told);
     }
     for (model, rows) in predictions {
-        model.predictions.insert(sequence, rows);
+        let place = tables.iter().position(|(known, _)| Arc::ptr_eq(known, &model));
+        let columns = place.map(|place| tables.swap_remove(place).1).unwrap_or_default();
+        model.predictions.insert(sequence, rows, columns);
+    }
+    for (model, columns) in tables {
+        model.predictions.insert(sequence, Vec::new(), columns);
     }
     for (model, rows) in labels {
-        model.labels.insert(sequence, rows);
+        model.labels.insert(sequence, rows, Vec::new());
     }
 }
 

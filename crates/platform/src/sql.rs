@@ -87,7 +87,7 @@ impl Platform {
 
     /// When the model's first prediction happened.
     pub(crate) async fn first_event(&self, model: &str) -> Result<Option<Timestamp>, Error> {
-        self.one_time(&format!("select min(event_time) as at from {}.predictions", quoted(model))).await
+        Ok(self.archive.first_event(model).await?)
     }
 
     /// When the model's last prediction before a moment happened.

@@ -47,23 +47,29 @@ pub(super) fn head(first_sequence: i64) -> Vec<u8> {
     head
 }
 
-pub(super) fn frame(sequence: i64, payload: &[u8]) -> Result<Vec<u8>> {
-    let length = u32::try_from(payload.len())
-        .map_err(|_| Error::TooLarge { bytes: payload.len(), limit_bytes: u32::MAX as usize })?;
-    let mut frame = Vec::with_capacity(FRAME_HEAD_BYTES + payload.len());
+/// A frame of these parts, one after the other.
+pub(super) fn frame(sequence: i64, parts: &[&[u8]]) -> Result<Vec<u8>> {
+    let bytes: usize = parts.iter().map(|part| part.len()).sum();
+    let length =
+        u32::try_from(bytes).map_err(|_| Error::TooLarge { bytes, limit_bytes: u32::MAX as usize })?;
+    let mut frame = Vec::with_capacity(FRAME_HEAD_BYTES + bytes);
     frame.extend_from_slice(FRAME_MAGIC);
     frame.extend_from_slice(&length.to_le_bytes());
     frame.extend_from_slice(&sequence.to_le_bytes());
-    frame.extend_from_slice(&check(length, sequence, payload).to_le_bytes());
-    frame.extend_from_slice(payload);
+    frame.extend_from_slice(&check(length, sequence, parts).to_le_bytes());
+    for part in parts {
+        frame.extend_from_slice(part);
+    }
     Ok(frame)
 }
 
-fn check(length: u32, sequence: i64, payload: &[u8]) -> u32 {
+fn check(length: u32, sequence: i64, parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&length.to_le_bytes());
     hasher.update(&sequence.to_le_bytes());
-    hasher.update(payload);
+    for part in parts {
+        hasher.update(part);
+    }
     hasher.finalize()
 }
 
@@ -104,7 +110,7 @@ fn read_frame(bytes: &[u8]) -> Option<(i64, &[u8], usize)> {
     let sequence = i64::from_le_bytes(rest.get(4..12)?.try_into().ok()?);
     let checked = u32::from_le_bytes(rest.get(12..16)?.try_into().ok()?);
     let payload = rest.get(16..16usize.checked_add(length as usize)?)?;
-    (check(length, sequence, payload) == checked)
+    (check(length, sequence, &[payload]) == checked)
         .then(|| (sequence, payload, FRAME_HEAD_BYTES + payload.len()))
 }
 

@@ -26,7 +26,7 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 fn written(folder: &Path, payloads: &[&[u8]], segment_bytes: u64) {
     let (mut wal, _) = open(folder, segment_bytes).unwrap();
     for payload in payloads {
-        wal.append(payload).unwrap();
+        wal.append(&[payload]).unwrap();
     }
 }
 
@@ -37,7 +37,7 @@ fn frames_come_back_in_order_over_segments() {
     assert!(segments(folder.path()).len() > 1);
     let (mut wal, frames) = open(folder.path(), 50).unwrap();
     assert_eq!(frames, [(1, b"one".to_vec()), (2, Vec::new()), (3, b"three".to_vec())]);
-    assert_eq!(wal.append(b"four").unwrap(), 4);
+    assert_eq!(wal.append(&[b"four"]).unwrap(), 4);
     wal.truncate(2).unwrap();
     drop(wal);
     let (_, frames) = open(folder.path(), 50).unwrap();
@@ -64,7 +64,7 @@ fn an_end_torn_at_any_byte_is_cut_and_writing_goes_on() {
         fs::write(&path, &whole[..cut]).unwrap();
         let (mut wal, frames) = open(folder.path(), 1 << 20).unwrap();
         assert_eq!(frames, [(1, b"kept".to_vec())], "cut at {cut}");
-        assert_eq!(wal.append(b"again").unwrap(), 2);
+        assert_eq!(wal.append(&[b"again"]).unwrap(), 2);
         drop(wal);
         assert_eq!(open(folder.path(), 1 << 20).unwrap().1.len(), 2, "cut at {cut}");
     }
@@ -122,13 +122,13 @@ fn a_full_disk_leaves_nothing_of_the_frame() {
             },
         );
     let mut wal = Wal::open(folder.path(), 1 << 20, 1, faults, |_, _| Ok(())).unwrap();
-    wal.append(b"before").unwrap();
+    wal.append(&[b"before"]).unwrap();
     full.store(true, Ordering::SeqCst);
-    let error = wal.append(b"does not fit").unwrap_err();
+    let error = wal.append(&[b"does not fit"]).unwrap_err();
     assert!(error.to_string().contains("No space left on device"), "{error}");
     assert_eq!(error.kind(), base::Kind::Unavailable);
     full.store(false, Ordering::SeqCst);
-    assert_eq!(wal.append(b"after").unwrap(), 2);
+    assert_eq!(wal.append(&[b"after"]).unwrap(), 2);
     drop(wal);
     let (_, frames) = open(folder.path(), 1 << 20).unwrap();
     assert_eq!(frames, [(1, b"before".to_vec()), (2, b"after".to_vec())]);

@@ -1,5 +1,6 @@
 //! Models that are served elsewhere: they send rows, the archive keeps them, a monitor watches them.
 
+mod columns;
 mod events;
 mod monitor;
 pub(crate) mod read;
@@ -59,15 +60,18 @@ impl Platform {
     ) -> Result<RowsTaken, Error> {
         self.check_size(model, rows)?;
         let now = self.clock.now();
+        if let Some(read) = as_columns(model, rows, sent, now).await? {
+            self.prepare(model, &read.features, read.output, actor, now).await?;
+            let ids = if read.fresh { archive::Ids::Fresh } else { archive::Ids::PerhapsKnown };
+            let appended = self.archive.append_columns(model, &read.rows, ids).await?;
+            self.watch_elsewhere(model, now).await?;
+            return Ok(RowsTaken { taken: appended.taken, repeated: appended.repeated });
+        }
         let read = read::predictions(model, rows, sent, now)?;
         if read.rows.is_empty() {
             return Ok(RowsTaken { taken: 0, repeated: 0 });
         }
-        let first_contact = self.archive.schema(model).is_err();
-        if first_contact {
-            self.register_elsewhere(model, actor, now).await?;
-        }
-        self.widen(model, &read.features, read.output).await?;
+        self.prepare(model, &read.features, read.output, actor, now).await?;
         let appended = if read.fresh {
             let taken = read.rows.len();
             self.archive.append(read.rows).await?;
@@ -77,6 +81,21 @@ impl Platform {
         };
         self.watch_elsewhere(model, now).await?;
         Ok(RowsTaken { taken: appended.taken, repeated: appended.repeated })
+    }
+
+    /// Registers the model at first contact, and its new columns.
+    async fn prepare(
+        &self,
+        model: &str,
+        features: &[Column],
+        output: ColumnType,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if self.archive.schema(model).is_err() {
+            self.register_elsewhere(model, actor, now).await?;
+        }
+        self.widen(model, features, output).await
     }
 
     /// Keeps labels of a model that is served elsewhere, each once; answers when they are durable.
@@ -166,6 +185,22 @@ impl Platform {
             .await;
         Ok(made?)
     }
+}
+
+/// Many rows as columns; `None` for few.
+async fn as_columns(
+    model: &str,
+    rows: &Table,
+    sent: &Sent,
+    now: Timestamp,
+) -> Result<Option<columns::ReadColumns>, Error> {
+    if rows.row_count() < columns::FROM_ROWS {
+        return Ok(None);
+    }
+    let (model, rows, sent) = (model.to_owned(), rows.clone(), sent.clone());
+    tokio::task::spawn_blocking(move || columns::predictions(&model, &rows, &sent, now))
+        .await
+        .map_err(|cause| Error::Stored { what: "predictions", cause: cause.to_string() })?
 }
 
 /// That a column of the rows of a model cannot be used.

@@ -47,19 +47,8 @@ pub(super) fn predictions(
     now: Timestamp,
 ) -> Result<ReadRows, Error> {
     let columns = Columns { model, table };
-    if table.schema().find("label").is_some() {
-        return Err(unusable(
-            model,
-            "label",
-            "outcomes are sent to `labels`, when they are known; rename it if it is a feature",
-        ));
-    }
+    let output = columns.output()?;
     let answers = columns.needed("prediction")?;
-    let output = match answers.kind() {
-        ColumnType::Text => ColumnType::Text,
-        ColumnType::Time => return Err(unusable(model, "prediction", "a prediction cannot be a time")),
-        _ => ColumnType::Real,
-    };
     let mut features = Vec::new();
     let mut inputs = Vec::new();
     for column in &table.schema().columns {
@@ -160,7 +149,7 @@ fn output_cell(values: &Values, row: usize, output: ColumnType) -> Cell {
 
 /// The id of a row of a call that may be made again. With an event time it is ordered by it, so that looking it up
 /// reads little.
-fn derived_id(model: &str, key: &str, row: usize, event_time: Option<Timestamp>) -> Uuid {
+pub(super) fn derived_id(model: &str, key: &str, row: usize, event_time: Option<Timestamp>) -> Uuid {
     let digest = base::Hasher::new().field(model).field(key).field(row.to_string()).finish();
     let mut bytes = [0; 16];
     bytes.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
@@ -171,41 +160,60 @@ fn derived_id(model: &str, key: &str, row: usize, event_time: Option<Timestamp>)
     }
 }
 
-fn at<T: Clone>(values: &[Option<T>], row: usize) -> Option<T> {
+pub(super) fn at<T: Clone>(values: &[Option<T>], row: usize) -> Option<T> {
     values.get(row).cloned().flatten()
 }
 
-struct Columns<'a> {
-    model: &'a str,
-    table: &'a Table,
+pub(super) struct Columns<'a> {
+    pub(super) model: &'a str,
+    pub(super) table: &'a Table,
 }
 
 impl Columns<'_> {
+    /// The type of the answers; every row needs one, and none may bring an outcome.
+    pub(super) fn output(&self) -> Result<ColumnType, Error> {
+        if self.has("label") {
+            return Err(unusable(
+                self.model,
+                "label",
+                "outcomes are sent to `labels`, when they are known; rename it if it is a feature",
+            ));
+        }
+        match self.table.schema().find("prediction").map(|column| column.kind) {
+            None => Err(self.lacking("prediction")),
+            Some(ColumnType::Text) => Ok(ColumnType::Text),
+            Some(ColumnType::Time) => {
+                Err(unusable(self.model, "prediction", "a prediction cannot be a time"))
+            }
+            Some(_) => Ok(ColumnType::Real),
+        }
+    }
+
+    fn lacking(&self, name: &str) -> Error {
+        let known: Vec<&str> = self.table.schema().names().take(20).collect();
+        unusable(self.model, name, format!("the rows have none; they have {}", known.join(", ")))
+    }
+
     fn has(&self, name: &str) -> bool {
         self.table.schema().find(name).is_some()
     }
 
     fn needed(&self, name: &str) -> Result<Values, Error> {
         if !self.has(name) {
-            let known: Vec<&str> = self.table.schema().names().take(20).collect();
-            return Err(unusable(
-                self.model,
-                name,
-                format!("the rows have none; they have {}", known.join(", ")),
-            ));
+            return Err(self.lacking(name));
         }
         Ok(self.table.column(name)?)
     }
 
-    fn words(&self, name: &str) -> Result<Vec<Option<String>>, Error> {
+    pub(super) fn words(&self, name: &str) -> Result<Vec<Option<String>>, Error> {
         Ok(if self.has(name) { self.table.texts(name)? } else { Vec::new() })
     }
 
-    fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, Error> {
+    pub(super) fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, Error> {
         Ok(if self.has(name) { self.table.numbers(name)? } else { Vec::new() })
     }
 
-    fn whole(&self, name: &str) -> Result<Vec<Option<i64>>, Error> {
+    pub(super) fn whole(&self, name: &str) -> Result<Vec<Option<i64>>, Error> {
         if !self.has(name) {
             return Ok(Vec::new());
         }
@@ -218,7 +226,7 @@ impl Columns<'_> {
         (0..self.table.row_count()).map(whole).collect()
     }
 
-    fn ids(&self) -> Result<Vec<Option<Uuid>>, Error> {
+    pub(super) fn ids(&self) -> Result<Vec<Option<Uuid>>, Error> {
         let parse = |(row, word): (usize, Option<String>)| {
             word.map(|word| {
                 Uuid::parse_str(&word).map_err(|_| {
@@ -230,7 +238,7 @@ impl Columns<'_> {
         self.words("prediction_id")?.into_iter().enumerate().map(parse).collect()
     }
 
-    fn moments(&self, name: &str) -> Result<Vec<Option<Timestamp>>, Error> {
+    pub(super) fn moments(&self, name: &str) -> Result<Vec<Option<Timestamp>>, Error> {
         if !self.has(name) {
             return Ok(Vec::new());
         }
