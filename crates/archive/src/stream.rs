@@ -12,7 +12,10 @@ use crate::{Error, Result};
 /// Under this name the tables' logs say up to which frame of our log their rows are in.
 const APPLICATION: &str = "gingham-archive";
 
-/// Rows are turned into columns in lots of this size.
+/// Rows are turned into columns when so many have come: few, because those who wait for their acknowledgement wait for it.
+const LOT_ROWS: usize = 256;
+
+/// Lots are joined until they have about this many rows.
 const CHUNK_ROWS: usize = 4096;
 
 /// After so many files of a table they are joined.
@@ -145,7 +148,7 @@ impl<R: Row> Stream<R> {
             state.chunks.push(fitted.unwrap_or(columns));
         }
         state.open.extend(rows);
-        if state.open.len() >= CHUNK_ROWS
+        if state.open.len() >= LOT_ROWS
             && let Err(error) = state.seal()
         {
             // The rows stay as they are, and the commit tries again and reports it.
@@ -336,14 +339,17 @@ impl<R: Row> State<R> {
         if self.open.is_empty() {
             return Ok(());
         }
-        let fresh = R::table(&self.open, &self.layout)?;
-        match self.chunks.last_mut() {
-            Some(last) if last.row_count() + fresh.row_count() <= CHUNK_ROWS => {
-                *last = Table::concat(&[last.clone(), fresh])?;
-            }
-            _ => self.chunks.push(fresh),
-        }
+        self.chunks.push(R::table(&self.open, &self.layout)?);
         self.open.clear();
+        // Only lots of like sizes, so that each row is copied a few times however small the lots are.
+        while let [.., before, last] = self.chunks.as_slice()
+            && before.row_count() <= last.row_count()
+            && before.row_count() + last.row_count() <= CHUNK_ROWS
+        {
+            let joined = Table::concat(&[before.clone(), last.clone()])?;
+            self.chunks.truncate(self.chunks.len() - 2);
+            self.chunks.push(joined);
+        }
         Ok(())
     }
 }
