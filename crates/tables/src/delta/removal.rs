@@ -108,8 +108,7 @@ impl DeltaTable {
             let folder = this.shared.folder.clone();
             let needed: Vec<String> =
                 files_of(&lake, &folder)?.into_iter().map(|file| file.info.path).collect();
-            this.forget_files();
-            blocking(move || {
+            let removed = blocking(move || {
                 let too_young = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
                 remove_files(&folder, |name, written| {
                     name.ends_with(".parquet")
@@ -117,7 +116,9 @@ impl DeltaTable {
                         && !needed.iter().any(|path| path == name)
                 })
             })
-            .await
+            .await;
+            this.forget_files();
+            removed
         })
         .await
     }
