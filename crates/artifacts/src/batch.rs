@@ -12,19 +12,28 @@ use base::{Clock, Digest, Hasher, SystemClock};
 use crate::chunking::{self, MOST_BYTES};
 use crate::layout::{Chunk, Layout};
 use crate::lease::Lease;
+use crate::packs::direct::Aligned;
 use crate::packs::format::{Coding, Part};
 use crate::packs::writer::PackWriter;
 use crate::{Artifacts, Blob, Error, Result};
 
 /// How much is read at a time, in bytes.
 const READ_BYTES: usize = 1 << 20;
-/// Blobs longer than this are hashed and written on a thread of their own while the next part is cut.
+/// Blobs longer than this are cut, hashed and written on a thread of their own while the next part, as long, is read.
 const LONG_BYTES: usize = 4 << 20;
-/// Chunks on their way to that thread.
-const WAITING_CHUNKS: usize = 16;
+/// Parts on their way to that thread.
+const WAITING_BLOCKS: usize = 1;
+/// Room for what was not yet cut of the part before, which is less than the longest chunk.
+const CARRIED_BYTES: usize = MOST_BYTES;
+/// Bytes of a long blob that are hashed at a time: a power of two, and what the cache of a processor holds.
+const HASHED_BYTES: usize = 128 << 10;
+/// When a chunk did not shrink, only so many bytes of the next one that is tried are packed at first.
+const SAMPLE_BYTES: usize = 16 << 10;
 /// Packing must save one byte in so many to be kept.
 const LEAST_SAVING: usize = 16;
-/// After content that does not shrink, packing is tried again after so many chunks at most.
+/// After content that does not shrink, packing is tried again after so many chunks …
+const FIRST_SKIPPED: u32 = 4;
+/// … and then after twice as many each time, so many at most.
 const MOST_SKIPPED: u32 = 64;
 /// How hard zstd tries.
 const ZSTD_LEVEL: i32 = 1;
@@ -80,7 +89,7 @@ impl Default for Packer {
     fn default() -> Self {
         // Without a compressor content is stored as it is.
         let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).ok();
-        Self { zstd, packed: Vec::new(), skip: 0, skip_next: 4 }
+        Self { zstd, packed: Vec::new(), skip: 0, skip_next: FIRST_SKIPPED }
     }
 }
 
@@ -91,14 +100,11 @@ impl Packer {
             self.skip = self.skip.saturating_sub(1);
             return (Coding::Plain, content);
         }
-        let bound = zstd::zstd_safe::compress_bound(content.len());
-        self.packed.clear();
-        self.packed.reserve(bound);
-        let pays = zstd
-            .compress_to_buffer(content, &mut self.packed)
-            .is_ok_and(|length| length + content.len() / LEAST_SAVING <= content.len());
+        let sample = content.get(..SAMPLE_BYTES).filter(|_| self.skip_next > FIRST_SKIPPED);
+        let pays = sample.is_none_or(|sample| shrinks(zstd, sample, &mut self.packed))
+            && shrinks(zstd, content, &mut self.packed);
         if pays {
-            self.skip_next = 4;
+            self.skip_next = FIRST_SKIPPED;
             (Coding::Zstd, &self.packed)
         } else {
             self.skip = self.skip_next;
@@ -106,6 +112,14 @@ impl Packer {
             (Coding::Plain, content)
         }
     }
+}
+
+/// Packs content; whether that saves enough to be kept.
+fn shrinks(zstd: &mut zstd::bulk::Compressor<'static>, content: &[u8], packed: &mut Vec<u8>) -> bool {
+    packed.clear();
+    packed.reserve(zstd::zstd_safe::compress_bound(content.len()));
+    zstd.compress_to_buffer(content, packed)
+        .is_ok_and(|length| length + content.len() / LEAST_SAVING <= content.len())
 }
 
 impl Artifacts {
@@ -162,37 +176,73 @@ impl Batch {
         Ok(Blob { digest, bytes })
     }
 
-    /// Cuts on this thread and hashes the whole; hashes, packs and writes the chunks on another.
-    fn add_long(&self, content: &mut dyn Read, mut buffer: Buffer, packer: &mut Packer) -> Result<Blob> {
-        let (send, receive) = sync_channel::<Vec<u8>>(WAITING_CHUNKS);
-        let (give_back, spare) = sync_channel::<Vec<u8>>(WAITING_CHUNKS);
-        let (chunks, cut) = std::thread::scope(|threads| {
-            let writer = threads.spawn(move || self.put_chunks(&receive, &give_back));
-            let cut = cut_long(content, &mut buffer, &send, &spare);
+    /// Reads on this thread; cuts, hashes and writes on another, each part of it while it is in the processor's cache.
+    fn add_long(&self, content: &mut dyn Read, begin: Buffer, packer: &mut Packer) -> Result<Blob> {
+        let Buffer { content: first, limit, .. } = begin;
+        let (send, receive) = sync_channel::<Block>(WAITING_BLOCKS);
+        let (give_back, spare) = sync_channel::<Block>(WAITING_BLOCKS + 2);
+        let (stored, read) = std::thread::scope(|threads| {
+            let writer = threads.spawn(move || self.put_blocks(&receive, &give_back));
+            let read = read_blocks(content, first, limit, &send, &spare);
             drop(send);
-            let written = writer.join().unwrap_or_else(|_| {
+            let stored = writer.join().unwrap_or_else(|_| {
                 Err(Error::Upload(std::io::Error::other("the thread that writes chunks broke off")))
             });
-            (written, cut)
+            (stored, read)
         });
-        // Where writing failed the cutting ended early: the first cause is the one to tell.
-        let chunks = chunks?;
-        let whole = cut?;
+        // Where writing failed the reading ended early: the first cause is the one to tell.
+        let (whole, chunks) = stored?;
+        read?;
         let bytes = chunks.iter().map(|chunk| u64::from(chunk.bytes)).sum();
         self.put_layout(whole, chunks, packer)?;
         Ok(Blob { digest: whole, bytes })
     }
 
-    fn put_chunks(&self, chunks: &Receiver<Vec<u8>>, give_back: &SyncSender<Vec<u8>>) -> Result<Vec<Chunk>> {
+    /// Cuts, hashes and writes what comes; the digest of the whole, and its chunks.
+    fn put_blocks(
+        &self,
+        blocks: &Receiver<Block>,
+        give_back: &SyncSender<Block>,
+    ) -> Result<(Digest, Vec<Chunk>)> {
         let mut packer = Packer::default();
-        let mut list = Vec::new();
-        for mut chunk in chunks {
-            list.push(self.put_chunk(&chunk, &mut packer)?);
-            chunk.clear();
-            // When there are enough spare buffers this one is let go.
-            let _ = give_back.try_send(chunk);
+        let mut whole = Hasher::new();
+        let mut chunks = Vec::new();
+        let mut before: Option<Block> = None;
+        for mut block in blocks {
+            if let Some(before) = before.take() {
+                block.carry(before.rest());
+                // When nobody reads any more it is let go.
+                let _ = give_back.try_send(before);
+            }
+            self.put_block(&mut block, &mut whole, &mut chunks, &mut packer)?;
+            before = Some(block);
         }
-        Ok(list)
+        Ok((whole.finish(), chunks))
+    }
+
+    fn put_block(
+        &self,
+        block: &mut Block,
+        whole: &mut Hasher,
+        chunks: &mut Vec<Chunk>,
+        packer: &mut Packer,
+    ) -> Result<()> {
+        let mut hashed = CARRIED_BYTES;
+        let least = if block.is_last { 1 } else { MOST_BYTES };
+        while block.rest().len() >= least {
+            // The whole is hashed a little ahead: that reads memory faster than cutting does, and then what is cut is in
+            // the cache. It is hashed in even pieces, of which that is fastest.
+            while hashed < block.to.min(block.from + MOST_BYTES) {
+                let end = block.to.min(hashed + HASHED_BYTES);
+                whole.update(block.between(hashed, end));
+                hashed = end;
+            }
+            let length = chunking::first(block.rest());
+            chunks.push(self.put_chunk(block.rest().get(..length).unwrap_or_default(), packer)?);
+            block.from += length;
+        }
+        whole.update(block.between(hashed, block.to));
+        Ok(())
     }
 
     fn put_chunk(&self, content: &[u8], packer: &mut Packer) -> Result<Chunk> {
@@ -274,6 +324,11 @@ impl Batch {
         drop(index);
         state.packs_seen.insert(sealed.name, true);
         state.fresh.clear();
+        self.renew(state)
+    }
+
+    /// Says that the work goes on when that has not been said for a while.
+    fn renew(&self, state: &mut State) -> Result<()> {
         if let Some(lease) = &self.lease
             && state.renewed.elapsed() > RENEW_AFTER
         {
@@ -281,6 +336,11 @@ impl Batch {
             state.renewed = Instant::now();
         }
         Ok(())
+    }
+
+    /// Says that the work goes on, for those who write into the store while this batch is held.
+    pub(crate) fn goes_on(&self) -> Result<()> {
+        self.renew(&mut self.state())
     }
 
     /// Makes everything durable and visible.
@@ -310,11 +370,9 @@ impl Batch {
     }
 }
 
-/// What was read and not yet cut.
+/// The beginning of a blob, which may be all of it.
 struct Buffer {
     content: Vec<u8>,
-    /// Where the part begins that is not yet cut.
-    from: usize,
     read: u64,
     limit: u64,
     ended: bool,
@@ -322,58 +380,98 @@ struct Buffer {
 
 impl Buffer {
     fn new(limit: u64) -> Self {
-        Self { content: Vec::new(), from: 0, read: 0, limit, ended: false }
+        Self { content: Vec::new(), read: 0, limit, ended: false }
     }
 
-    /// The part that is not yet cut.
-    fn rest(&self) -> &[u8] {
-        self.content.get(self.from..).unwrap_or_default()
-    }
-
-    /// Reads until the part that is not yet cut has `wanted` bytes or nothing more comes.
+    /// Reads until there are `wanted` bytes or nothing more comes.
     fn fill(&mut self, content: &mut dyn Read, wanted: usize) -> Result<()> {
-        if self.from > 0 {
-            self.content.drain(..self.from);
-            self.from = 0;
-        }
         while !self.ended && self.content.len() < wanted {
             let step = READ_BYTES.min(wanted - self.content.len()) as u64;
             let more = (&mut *content).take(step).read_to_end(&mut self.content).map_err(Error::Upload)?;
             self.read += more as u64;
             self.ended = (more as u64) < step;
             if self.read > self.limit {
-                return Err(Error::TooLarge { what: "an artifact", limit: self.limit, unit: "bytes" });
+                return Err(too_large(self.limit));
             }
         }
         Ok(())
     }
 }
 
-/// Cuts a long blob and sends its chunks; the digest of the whole. Ends early when nobody takes chunks.
-fn cut_long(
-    content: &mut dyn Read,
-    buffer: &mut Buffer,
-    send: &SyncSender<Vec<u8>>,
-    spare: &Receiver<Vec<u8>>,
-) -> Result<Digest> {
-    let mut whole = Hasher::new();
-    whole.update(buffer.rest());
-    loop {
-        let least = if buffer.ended { 1 } else { MOST_BYTES };
-        while buffer.rest().len() >= least {
-            let length = chunking::first(buffer.rest());
-            let mut chunk = spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(MOST_BYTES));
-            chunk.extend_from_slice(buffer.rest().get(..length).unwrap_or_default());
-            buffer.from += length;
-            if send.send(chunk).is_err() {
-                return Ok(whole.finish());
+/// A part of a long blob: what was read, after room for what was not yet cut of the part before.
+struct Block {
+    memory: Aligned,
+    /// Where begins what is not yet cut, and where ends what was read.
+    from: usize,
+    to: usize,
+    is_last: bool,
+}
+
+impl Block {
+    fn new() -> Self {
+        let memory = Aligned::of(CARRIED_BYTES + LONG_BYTES);
+        Self { memory, from: CARRIED_BYTES, to: CARRIED_BYTES, is_last: false }
+    }
+
+    /// Reads until it is full or nothing more comes.
+    fn fill(&mut self, content: &mut dyn Read) -> std::io::Result<()> {
+        (self.from, self.to, self.is_last) = (CARRIED_BYTES, CARRIED_BYTES, false);
+        while self.to < CARRIED_BYTES + LONG_BYTES {
+            match content.read(self.memory.bytes_mut().get_mut(self.to..).unwrap_or_default()) {
+                Ok(0) => {
+                    self.is_last = true;
+                    return Ok(());
+                }
+                Ok(more) => self.to += more,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
-        if buffer.ended {
-            return Ok(whole.finish());
-        }
-        let known = buffer.rest().len();
-        buffer.fill(content, LONG_BYTES)?;
-        whole.update(buffer.rest().get(known..).unwrap_or_default());
+        Ok(())
     }
+
+    /// Takes over what the block before has not cut: less than the longest chunk.
+    fn carry(&mut self, rest: &[u8]) {
+        self.from = CARRIED_BYTES - rest.len();
+        if let Some(room) = self.memory.bytes_mut().get_mut(self.from..CARRIED_BYTES) {
+            room.copy_from_slice(rest);
+        }
+    }
+
+    fn between(&self, from: usize, to: usize) -> &[u8] {
+        self.memory.bytes().get(from..to).unwrap_or_default()
+    }
+
+    /// What is not yet cut.
+    fn rest(&self) -> &[u8] {
+        self.between(self.from, self.to)
+    }
+}
+
+/// Reads a long blob, whose first bytes were read already. Ends early when nobody takes blocks.
+fn read_blocks(
+    content: &mut dyn Read,
+    first: Vec<u8>,
+    limit: u64,
+    send: &SyncSender<Block>,
+    spare: &Receiver<Block>,
+) -> Result<()> {
+    let mut read = 0;
+    let mut content = std::io::Cursor::new(first).chain(content);
+    loop {
+        let mut block = spare.try_recv().unwrap_or_else(|_| Block::new());
+        block.fill(&mut content).map_err(Error::Upload)?;
+        read += (block.to - CARRIED_BYTES) as u64;
+        if read > limit {
+            return Err(too_large(limit));
+        }
+        let is_last = block.is_last;
+        if send.send(block).is_err() || is_last {
+            return Ok(());
+        }
+    }
+}
+
+fn too_large(limit: u64) -> Error {
+    Error::TooLarge { what: "an artifact", limit, unit: "bytes" }
 }

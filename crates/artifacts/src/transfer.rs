@@ -3,11 +3,12 @@
 //! The other may be a folder, a bucket, or a server; all of them are a [`Peer`]. A transfer that was
 //! broken off is carried on by the next: what has arrived is not sent again.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use base::Digest;
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::Packer;
 use crate::layout::Layout;
+use crate::packs::copy::WholePack;
 use crate::packs::format::{self, Coding, MAGIC, Part, Record};
 use crate::packs::index::Place;
 use crate::reading::{check_record, damaged};
@@ -90,6 +92,11 @@ pub trait Peer: Sync {
     /// Stores a pack of parts.
     fn give(&self, pack: Vec<u8>) -> Result<(), Self::Failure>;
 
+    /// The other end itself, where it is a store that this process reads and writes: whole packs are copied then.
+    fn store(&self) -> Option<&Artifacts> {
+        None
+    }
+
     /// A pack with the first of these parts: as many as fit, at least one.
     fn take(&self, parts: &[PartId]) -> Result<Bytes, Self::Failure>;
 }
@@ -118,6 +125,10 @@ impl Peer for Artifacts {
 
     fn take(&self, parts: &[PartId]) -> Result<Bytes> {
         self.export_parts(parts).map(Bytes::from)
+    }
+
+    fn store(&self) -> Option<&Artifacts> {
+        Some(self)
     }
 }
 
@@ -225,7 +236,7 @@ impl Artifacts {
         digests.sort_unstable();
         digests.dedup();
         digests.push(tree);
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let (mut chunks, mut layouts) = (Vec::new(), Vec::new());
         for blob in digests {
             let known = self.index().find(Part::Chunk, blob).is_some();
@@ -273,10 +284,24 @@ impl Artifacts {
             missing.extend(peer.missing(asked)?);
         }
         progress((parts.len() - missing.len()) as u64, 0);
+        let mut moved = Moved { parts: parts.len() as u64, sent_parts: missing.len() as u64, sent_bytes: 0 };
+        let whole = match peer.store() {
+            Some(store) => self.whole_packs(&set_of(&missing), store)?,
+            None => Vec::new(),
+        };
+        // Whoever sees a layout relies on its chunks: a pack that has both goes when all other chunks are there, and
+        // of several such packs, which may need one another, the parts go one by one.
+        let (with_layouts, without) = whole.into_iter().partition::<Vec<_>, _>(WholePack::has_layouts);
+        let last = if with_layouts.len() == 1 { with_layouts } else { Vec::new() };
+        let in_packs: HashSet<(Part, Digest)> =
+            without.iter().chain(&last).flat_map(|pack| &pack.records).map(|r| (r.part, r.digest)).collect();
+        missing.retain(|part| !in_packs.contains(&(part.part, part.digest)));
         let (layouts, chunks): (Vec<_>, Vec<_>) =
             missing.iter().copied().partition(|part| part.part == Part::Layout);
-        let mut moved = Moved { parts: parts.len() as u64, sent_parts: missing.len() as u64, sent_bytes: 0 };
-        for stage in [chunks, layouts] {
+        for (stage, packs) in [(chunks, without), (layouts, last)] {
+            if let Some(store) = peer.store() {
+                moved.sent_bytes += copy_packs(self, &packs, store, progress)?;
+            }
             moved.sent_bytes += in_parallel::<P::Failure>(&stage, |parts| {
                 let pack = self.export_parts(parts)?;
                 let count = format::records_of(&pack).map_or(0, |(_, records)| records.len());
@@ -338,7 +363,7 @@ impl Artifacts {
         for asked in as_chunks.chunks(ASK_AT_ONCE) {
             not_chunks.extend(peer.missing(asked)?.iter().map(|part| part.digest));
         }
-        let set: std::collections::HashSet<Digest> = not_chunks.iter().copied().collect();
+        let set: HashSet<Digest> = not_chunks.iter().copied().collect();
         let whole: Vec<_> = as_chunks.iter().copied().filter(|part| !set.contains(&part.digest)).collect();
         let layouts: Vec<_> = not_chunks
             .iter()
@@ -393,7 +418,15 @@ impl Artifacts {
         trust: Trust,
     ) -> Result<(), P::Failure> {
         moved.sent_parts += parts.len() as u64;
-        moved.sent_bytes += in_parallel::<P::Failure>(parts, |parts| {
+        let mut rest = parts.to_vec();
+        if let Some(store) = peer.store() {
+            let packs = store.whole_packs(&set_of(parts), self)?;
+            let in_packs: HashSet<(Part, Digest)> =
+                packs.iter().flat_map(|pack| &pack.records).map(|r| (r.part, r.digest)).collect();
+            rest.retain(|part| !in_packs.contains(&(part.part, part.digest)));
+            moved.sent_bytes += copy_packs(store, &packs, self, progress)?;
+        }
+        moved.sent_bytes += in_parallel::<P::Failure>(&rest, |parts| {
             let pack = peer.take(parts)?;
             let count = format::records_of(&pack).map_err(|why| damaged(Digest::of(&pack), why))?.1.len();
             let bytes = pack.len() as u64;
@@ -402,6 +435,54 @@ impl Artifacts {
             Ok((count, bytes))
         })?;
         Ok(())
+    }
+}
+
+fn set_of(parts: &[PartId]) -> HashSet<(Part, Digest)> {
+    parts.iter().map(|part| (part.part, part.digest)).collect()
+}
+
+/// Copies packs from one store to another, a few at once; how many bytes they have.
+fn copy_packs(
+    from: &Artifacts,
+    packs: &[WholePack],
+    to: &Artifacts,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<u64> {
+    if packs.is_empty() {
+        return Ok(0);
+    }
+    // No collector of the other end takes anything away while this is held.
+    let batch = to.begin()?;
+    let next = AtomicUsize::new(0);
+    let sum = AtomicU64::new(0);
+    let failure: Mutex<Option<Error>> = Mutex::new(None);
+    std::thread::scope(|threads| {
+        for _ in 0..AT_ONCE.min(packs.len()) {
+            threads.spawn(|| {
+                let mut memory = Artifacts::memory_to_copy();
+                loop {
+                    let stopped = failure.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+                    let pack = packs.get(next.fetch_add(1, Ordering::Relaxed));
+                    let (false, Some(pack)) = (stopped, pack) else { return };
+                    let copied = from.copy_pack(pack, to, &mut memory);
+                    match copied.and_then(|bytes| batch.goes_on().map(|()| bytes)) {
+                        Ok(bytes) => {
+                            sum.fetch_add(bytes, Ordering::Relaxed);
+                            progress(pack.records.len() as u64, bytes);
+                        }
+                        Err(error) => {
+                            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => batch.finish().map(|_| sum.into_inner()),
     }
 }
 

@@ -65,6 +65,13 @@ impl Index {
         self.numbers.contains_key(&pack)
     }
 
+    /// Whether a pack can be taken over as it is: it is not known, and nothing is to happen to what has its name.
+    pub(crate) fn may_take(&self, pack: Digest) -> bool {
+        !self.knows(pack)
+            && !self.condemned.contains(&pack)
+            && !self.damaged.iter().any(|(damaged, _)| *damaged == pack)
+    }
+
     /// Takes up the records of a pack.
     pub(crate) fn add(&mut self, pack: Digest, records: &[Record]) {
         if self.knows(pack) {

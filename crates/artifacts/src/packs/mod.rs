@@ -1,6 +1,7 @@
 //! Packs: many chunks and layouts in one object, and the index of what is in which.
 
-mod direct;
+pub(crate) mod copy;
+pub(crate) mod direct;
 pub(crate) mod format;
 pub(crate) mod index;
 pub(crate) mod writer;
@@ -20,3 +21,6 @@ pub(crate) fn key(name: Digest) -> String {
 pub(crate) fn name(key: &str) -> Option<Digest> {
     key.rsplit('/').next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod copy_tests;

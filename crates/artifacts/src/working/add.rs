@@ -13,10 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::index::{Look, StatIndex};
 use super::walk::{self, Found, Links, source};
 use crate::batch::{Batch, Packer};
+use crate::packs::direct::LongReader;
 use crate::{Artifacts, Entry, Error, Result, Stored, StoredTree, Tree};
 
 /// How often a file is read that changes while it is read.
 const MOST_READS: usize = 3;
+/// Files of at least so many bytes are read past the page cache: it saves the processor a copy, and the cache keeps
+/// what is read more often.
+const DIRECT_FROM_BYTES: u64 = 64 << 20;
 /// The most threads that read files.
 const MOST_THREADS: usize = 4;
 
@@ -194,7 +198,12 @@ fn read_file(batch: &Batch, path: &Path, packer: &mut Packer) -> Result<(Look, D
         if !before.is_file() {
             return Err(source(path, "it is no longer a file"));
         }
-        let blob = match batch.add(&mut file, packer) {
+        let added = if before.len() >= DIRECT_FROM_BYTES {
+            batch.add(&mut LongReader::over(file), packer)
+        } else {
+            batch.add(&mut file, packer)
+        };
+        let blob = match added {
             Err(Error::Upload(error)) => return Err(source(path, &error.to_string())),
             other => other?,
         };

@@ -147,6 +147,31 @@ async fn odd_names_and_things_that_are_no_files_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_half_written_when_a_process_was_killed_goes_with_the_next_try() {
+    check(|artifacts, source, options| {
+        fs::create_dir(source.join("in")).unwrap();
+        fs::write(source.join("in/file"), "text").unwrap();
+        let tree = artifacts.add_folder(source, options, &quiet).unwrap().tree.digest;
+        let target = tempfile::tempdir().unwrap();
+        fs::create_dir(target.path().join("in")).unwrap();
+        let left = [target.path(), &target.path().join("in")].map(|folder| {
+            let path = folder.join(format!(".gingham-{}", base::id::new_hex_id()));
+            fs::write(&path, "half").unwrap();
+            path
+        });
+        let written_now = target.path().join(format!(".gingham-{}", base::id::new_hex_id()));
+        let held = fs::File::create_new(&written_now).unwrap();
+        held.lock().unwrap();
+        let own = target.path().join(".gingham-of-mine");
+        fs::write(&own, "mine").unwrap();
+        artifacts.write_folder(tree, target.path(), &|_| {}).unwrap();
+        assert!(left.iter().all(|path| !path.exists()) && written_now.exists() && own.exists());
+        assert_eq!(fs::read_dir(target.path().join("in")).unwrap().count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_in_the_target_leads_nothing_outside() {
     check(|artifacts, source, options| {
         fs::create_dir(source.join("a")).unwrap();

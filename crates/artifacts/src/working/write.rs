@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::walk::source;
 use crate::{Artifacts, Entry, Error, Result};
 
+/// How the name of a file begins that is being written; an id follows.
+const ASIDE: &str = ".gingham-";
 /// The most threads that write files.
 const MOST_THREADS: usize = 4;
 
@@ -94,9 +97,8 @@ impl Artifacts {
             }
         }
         let folder = target.parent().unwrap_or(Path::new("."));
-        let aside = folder.join(format!(".gingham-{}", base::id::new_hex_id()));
+        let (aside, file) = aside_in(folder)?;
         let write = || {
-            let file = File::create_new(&aside).map_err(|error| source(&aside, &error.to_string()))?;
             let mut file = BufWriter::with_capacity(64 << 10, file);
             self.copy_blob(entry.digest, &mut file)?;
             file.flush().map_err(Error::Target)?;
@@ -110,8 +112,42 @@ impl Artifacts {
     }
 }
 
+/// A new file beside the one that it will become. It is locked as long as it is written: one that can be locked was
+/// left by somebody who was killed.
+fn aside_in(folder: &Path) -> Result<(PathBuf, File)> {
+    loop {
+        let aside = folder.join(format!("{ASIDE}{}", base::id::new_hex_id()));
+        let failed = |error: std::io::Error| source(&aside, &error.to_string());
+        let file = File::create_new(&aside).map_err(failed)?;
+        // A file system without locks keeps none; what is left behind there stays.
+        let _ = file.lock();
+        // Somebody who looked for such files may have found it before it was locked.
+        if file.metadata().map_err(failed)?.nlink() > 0 {
+            return Ok((aside, file));
+        }
+    }
+}
+
+/// Removes what those who were killed while they wrote into a folder left behind. What cannot be removed stays.
+fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix(ASIDE));
+        let is_ours = id.is_some_and(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        if is_ours
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Makes the folders that the files need. None of them may be a link: it might lead elsewhere.
 fn make_folders(target: &Path, entries: &[Entry]) -> Result<()> {
+    sweep(target);
     let mut made = HashSet::new();
     for entry in entries {
         for folder in entry.path.ancestors() {
@@ -127,6 +163,7 @@ fn make_folders(target: &Path, entries: &[Entry]) -> Result<()> {
                     if !known.is_dir() {
                         return Err(source(&path, "a file or link stands where a folder is to be"));
                     }
+                    sweep(&path);
                 }
                 Err(error) => return Err(source(&path, &error.to_string())),
             }

@@ -126,6 +126,13 @@ impl Peer for Remote {
         }
     }
 
+    fn store(&self) -> Option<&Artifacts> {
+        match self {
+            Self::Store(store) => Some(store),
+            Self::Server { .. } => None,
+        }
+    }
+
     fn take(&self, parts: &[PartId]) -> Result<Bytes, Failed> {
         match self {
             Self::Store(store) => Ok(store.take(parts)?),
