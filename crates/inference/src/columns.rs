@@ -59,6 +59,16 @@ impl Columns {
         Self { fields, inputs }
     }
 
+    /// The inputs of the engine in their order: name, type, and the places of their columns among `fields`.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, ElementType, std::ops::Range<usize>)> {
+        let mut from = 0;
+        self.inputs.iter().map(move |(name, element_type, width, _)| {
+            let places = from..from + width;
+            from = places.end;
+            (name.as_str(), *element_type, places)
+        })
+    }
+
     /// The inputs, from columns in the order of `fields`. Missing numbers become NaN and missing
     /// texts empty; where there is no such value, as among whole numbers, they are refused.
     pub fn tensors(&self, columns: Vec<Input>) -> Result<Vec<Tensor>, Error> {

@@ -88,6 +88,11 @@ impl About {
     }
 }
 
+/// Elements of a row with these dimensions, where all are known.
+fn product(row: &[Option<usize>]) -> Option<usize> {
+    row.iter().try_fold(1_usize, |all, length| all.checked_mul((*length)?))
+}
+
 fn fitted(tensor: Tensor, spec: &TensorSpec) -> Result<Tensor, Error> {
     let bad = |reason: String| Error::BadTensor { input: spec.name.clone(), reason };
     let shape = *tensor.shape();
@@ -96,6 +101,11 @@ fn fitted(tensor: Tensor, spec: &TensorSpec) -> Result<Tensor, Error> {
         // A list of rows where one column is wanted, and one column where a list is wanted.
         ([rows], [_, columns]) if columns.is_none_or(|columns| columns == 1) => Some(Shape::matrix(*rows, 1)),
         ([rows, 1], [_]) => Some(Shape::vector(*rows)),
+        // Columns of a table, for rows that have several dimensions.
+        ([rows, width], [_, row @ ..]) if row.len() > 1 && product(row) == Some(*width) => {
+            let lengths: Vec<usize> = std::iter::once(*rows).chain(row.iter().copied().flatten()).collect();
+            Shape::new(&lengths)
+        }
         _ => None,
     };
     let tensor = match reshaped {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use archive::{Archive, Cell, Name, Prediction};
 use inference::{Data, ElementType, Input, Tensor, TensorSpec};
+use serving::oip::Datatype;
 use serving::{
-    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, Output, OutputKind, Place,
-    PredictionSink, ServedPrediction, Signature, SinkFailure, SinkFuture, Values,
+    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, InputTensor, Output, OutputKind,
+    Place, PredictionSink, ServedPrediction, Signature, SinkFailure, SinkFuture, Values,
 };
 
 /// An engine of `inference`, as serving takes it.
@@ -48,6 +49,7 @@ impl ServedEngine {
         let first = outputs.next();
         let signature = Signature {
             inputs,
+            tensors: tensors(&*engine),
             output: first.as_ref().map(|first| first.name.clone()).unwrap_or_default(),
             // One real number a row needs no other form than that in which it is archived.
             shown: first.filter(|first| first.kind != OutputKind::Real || first.width != 1),
@@ -87,6 +89,46 @@ impl ServedEngine {
     /// What the engine says of itself.
     pub(crate) fn about(&self) -> &inference::About {
         self.engine.about()
+    }
+}
+
+/// The inputs of an engine that several columns fill.
+fn tensors(engine: &dyn inference::Engine) -> Vec<InputTensor> {
+    let shapes = engine.about().inputs.iter().map(|spec| spec.shape.get(1..).unwrap_or_default());
+    let inputs = engine.columns().inputs().zip(shapes).filter(|((_, _, places), _)| places.len() > 1);
+    inputs
+        .map(|((name, element_type, places), shape)| {
+            let known: Option<Vec<u32>> =
+                shape.iter().map(|length| length.and_then(|length| u32::try_from(length).ok())).collect();
+            let whole =
+                |row: &Vec<u32>| row.iter().map(|length| *length as usize).product::<usize>() == places.len();
+            let flat = || vec![u32::try_from(places.len()).unwrap_or(u32::MAX)];
+            InputTensor {
+                name: name.to_owned(),
+                datatype: datatype(element_type),
+                row: known.filter(whole).unwrap_or_else(flat),
+                first: places.start,
+            }
+        })
+        .collect()
+}
+
+/// A type of elements in the words of the protocol.
+const fn datatype(of: ElementType) -> Datatype {
+    match of {
+        ElementType::Bool => Datatype::Bool,
+        ElementType::Int8 => Datatype::Int8,
+        ElementType::Int16 => Datatype::Int16,
+        ElementType::Int32 => Datatype::Int32,
+        ElementType::Int64 => Datatype::Int64,
+        ElementType::Uint8 => Datatype::Uint8,
+        ElementType::Uint16 => Datatype::Uint16,
+        ElementType::Uint32 => Datatype::Uint32,
+        ElementType::Uint64 => Datatype::Uint64,
+        ElementType::Float16 => Datatype::Fp16,
+        ElementType::Float32 => Datatype::Fp32,
+        ElementType::Float64 => Datatype::Fp64,
+        ElementType::Text => Datatype::Bytes,
     }
 }
 

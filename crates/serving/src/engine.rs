@@ -55,6 +55,33 @@ const fn is_one(width: &u32) -> bool {
     *width == 1
 }
 
+/// An input of the model itself that several columns fill, such as one tensor of ten numbers a row. Requests may give
+/// it whole, or its columns one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputTensor {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements in the model.
+    pub datatype: Datatype,
+    /// The lengths of a row's dimensions; their product is the number of its columns, which are one element wide.
+    pub row: Vec<u32>,
+    /// The place of its first column among the inputs of the signature; the others follow.
+    pub first: usize,
+}
+
+impl InputTensor {
+    /// How many columns fill it.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.row.iter().map(|length| *length as usize).product()
+    }
+
+    /// The places of its columns.
+    pub(crate) fn places(&self) -> std::ops::Range<usize> {
+        self.first..self.first.saturating_add(self.columns())
+    }
+}
+
 /// What the elements of an output are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -118,6 +145,9 @@ impl Output {
 pub struct Signature {
     /// The inputs, in the order in which [`Engine::predict`] gets them.
     pub inputs: Vec<InputField>,
+    /// The inputs of the model itself that take several of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tensors: Vec<InputTensor>,
     /// The name of what is predicted. A number of it is archived as the prediction and watched.
     pub output: String,
     /// How it is given where it is more than that number: a label, or several elements a row.
@@ -132,6 +162,24 @@ pub struct Signature {
 const MOST_ARCHIVED: usize = 64;
 
 impl Signature {
+    /// What an input of that name takes: its kind, and how many elements a row. A tensor of the model's own counts.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> Option<(FieldKind, usize)> {
+        if let Some(field) = self.inputs.iter().find(|field| field.name == name) {
+            return Some((field.kind, field.width.max(1) as usize));
+        }
+        let tensor = self.tensors.iter().find(|tensor| tensor.name == name)?;
+        Some((self.inputs.get(tensor.first)?.kind, tensor.columns()))
+    }
+
+    /// The tensor whose columns begin at this place and have no names of their own, only its name and a number.
+    pub(crate) fn numbered_tensor(&self, place: usize) -> Option<&InputTensor> {
+        let tensor = self.tensors.iter().find(|tensor| tensor.first == place)?;
+        let columns = self.inputs.get(tensor.places())?;
+        let numbered = |(at, field): (usize, &InputField)| field.name == format!("{}_{at}", tensor.name);
+        columns.iter().enumerate().all(numbered).then_some(tensor)
+    }
+
     /// All outputs in the order in which they are given.
     #[must_use]
     pub fn outputs(&self) -> Vec<Output> {

@@ -43,14 +43,15 @@ pub mod store;
 mod tests;
 mod traffic;
 pub mod traffic_store;
+mod wide;
 mod window;
 
 pub use counters::{LatencyMs, Stats, Sums};
 pub use deployment::{Archiving, Batching, Draining, Loaded, Offer, Settings};
 pub use device::Device;
 pub use engine::{
-    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, Output, OutputKind, Place, Signature,
-    Values,
+    Answer, Column, Cost, Engine, EngineFailure, FieldKind, InputField, InputTensor, Output, OutputKind,
+    Place, Signature, Values,
 };
 pub use error::Error;
 pub use infer::Inference;

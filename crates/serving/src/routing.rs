@@ -139,7 +139,9 @@ impl Routing {
         ];
         let mut known = HashSet::new();
         for loaded in branches.into_iter().flatten().chain([&self.primary]) {
-            known.extend(loaded.engine.signature().inputs.iter().map(|field| field.name.clone()));
+            let signature = loaded.engine.signature();
+            known.extend(signature.inputs.iter().map(|field| field.name.clone()));
+            known.extend(signature.tensors.iter().map(|tensor| tensor.name.clone()));
         }
         self.known = Arc::new(known);
     }

@@ -7,7 +7,8 @@ use base::names::nearest;
 use serde_json::Value;
 
 use crate::engine::{Column, FieldKind, InputField, Signature};
-use crate::oip::{Data, Datatype, ENTITY, EVENT_TIME, FEATURES, InferRequest, RequestInput, Scalar, raw};
+use crate::oip::{Data, Datatype, ENTITY, EVENT_TIME, InferRequest, RequestInput, Scalar, raw};
+use crate::wide::{spread, wide};
 use crate::{Error, Result};
 
 /// A request as rows that fit the signature.
@@ -56,10 +57,12 @@ pub(crate) fn fit(
     known: &HashSet<String>,
 ) -> Result<Rows> {
     let position = |name: &str| signature.inputs.iter().position(|field| field.name == name);
-    let width = |input: &RequestInput| match position(&input.name) {
-        Some(at) => signature.inputs.get(at).map_or(1, |field| field.width.max(1) as usize),
-        None if input.name == FEATURES => elements_in_a_row(signature),
-        None => 1,
+    let width = |input: &RequestInput| match (wide(signature, input), position(&input.name)) {
+        (Some(wide), _) => (wide.elements, wide.row),
+        (None, Some(at)) => {
+            (signature.inputs.get(at).map_or(1, |field| field.width.max(1) as usize), &[][..])
+        }
+        (None, None) => (1, &[][..]),
     };
     let rows = row_count(&request.inputs, most_rows, width)?;
     let mut places: Vec<Option<Column>> = signature.inputs.iter().map(|_| None).collect();
@@ -72,16 +75,16 @@ pub(crate) fn fit(
         None => vec![None; rows],
     };
     for input in &mut request.inputs {
-        let at = position(&input.name);
-        if at.is_none() && input.name == FEATURES {
-            let columns = spread(signature, input, rows)?;
-            for (place, column) in places.iter_mut().zip(columns) {
+        if let Some(wide) = wide(signature, input) {
+            let columns = spread(signature, &wide, input, rows)?;
+            for (place, column) in places.iter_mut().skip(wide.places.start).zip(columns) {
                 if place.replace(column).is_some() {
-                    return Err(Error::field(FEATURES, "field_repeated", "an input is given twice"));
+                    return Err(Error::field(&input.name, "field_repeated", "an input is given twice"));
                 }
             }
             continue;
         }
+        let at = position(&input.name);
         let special = input.name == EVENT_TIME || input.name == ENTITY;
         if at.is_none() && !special {
             if known.contains(&input.name) {
@@ -120,37 +123,9 @@ pub(crate) fn fit(
     Ok(Rows { columns: columns.collect::<Result<_>>()?, rows, event_times, entities })
 }
 
-fn elements_in_a_row(signature: &Signature) -> usize {
-    signature.inputs.iter().map(|field| field.width.max(1) as usize).sum()
-}
-
-/// One tensor that holds all inputs, cut into them.
-fn spread(signature: &Signature, input: &mut RequestInput, rows: usize) -> Result<Vec<Column>> {
-    if let Some(word) = signature.inputs.iter().find(|field| field.kind != FieldKind::Number) {
-        let problem = format!("`{}` takes words; a tensor of all inputs needs numbers only", word.name);
-        return Err(Error::field(FEATURES, "field_type", problem));
-    }
-    let wide = elements_in_a_row(signature);
-    let all = numbers(input, rows * wide)?;
-    let mut from = 0;
-    let columns = signature.inputs.iter().map(|field| {
-        let width = field.width.max(1) as usize;
-        let mut values = Vec::with_capacity(rows * width);
-        for row in all.chunks(wide) {
-            values.extend_from_slice(row.get(from..from + width).unwrap_or_default());
-        }
-        from += width;
-        let missing = values.iter().position(|value| value.is_nan());
-        match missing {
-            Some(at) if field.required => Err(no_value(&field.name, at / width)),
-            _ => Ok(Column::Numbers(values)),
-        }
-    });
-    columns.collect()
-}
-
 fn unknown(signature: &Signature, input: &RequestInput) -> Error {
-    let names: Vec<&str> = signature.inputs.iter().map(|field| field.name.as_str()).collect();
+    let tensors = signature.tensors.iter().map(|tensor| tensor.name.as_str());
+    let names: Vec<&str> = signature.inputs.iter().map(|field| field.name.as_str()).chain(tensors).collect();
     let hint = match nearest(&input.name, names.iter().copied().chain([EVENT_TIME, ENTITY])) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the model takes {}", names.join(", ")),
@@ -164,22 +139,32 @@ fn unknown(signature: &Signature, input: &RequestInput) -> Error {
 }
 
 /// How many rows all inputs have.
-fn row_count(
+fn row_count<'a>(
     inputs: &[RequestInput],
     most_rows: usize,
-    width: impl Fn(&RequestInput) -> usize,
+    width: impl Fn(&RequestInput) -> (usize, &'a [u32]),
 ) -> Result<usize> {
     let mut found: Option<usize> = None;
     for input in inputs {
-        let width = width(input);
-        let fits = |second: i64| usize::try_from(second).is_ok_and(|second| second == width);
-        let rows = match input.shape.as_slice() {
-            [rows] if width == 1 => usize::try_from(*rows).ok().filter(|rows| *rows > 0),
-            [rows, second] if fits(*second) => usize::try_from(*rows).ok().filter(|rows| *rows > 0),
-            _ => None,
+        let (width, row) = width(input);
+        let fits = match input.shape.get(1..) {
+            None => false,
+            Some([]) => width == 1,
+            Some([second]) => usize::try_from(*second).is_ok_and(|second| second == width),
+            Some(lengths) => {
+                row.len() > 1 && lengths.iter().copied().eq(row.iter().map(|length| i64::from(*length)))
+            }
         };
-        let Some(rows) = rows else {
-            let wanted = if width == 1 { "`[n]` or `[n, 1]`".to_owned() } else { format!("`[n, {width}]`") };
+        let count = input.shape.first().and_then(|rows| usize::try_from(*rows).ok());
+        let Some(rows) = count.filter(|rows| fits && *rows > 0) else {
+            let wanted = match row {
+                [_, _, ..] => {
+                    let lengths: Vec<String> = row.iter().map(ToString::to_string).collect();
+                    format!("`[n, {}]`", lengths.join(", "))
+                }
+                _ if width == 1 => "`[n]` or `[n, 1]`".to_owned(),
+                _ => format!("`[n, {width}]`"),
+            };
             let problem = format!("the shape {:?} is not {wanted} for n rows, at least one", input.shape);
             return Err(Error::field(&input.name, "shape_invalid", problem));
         };
@@ -229,7 +214,7 @@ fn scalars(input: &mut RequestInput, count: usize) -> Result<Vec<Scalar>> {
 }
 
 /// The elements of an input as numbers.
-fn numbers(input: &mut RequestInput, count: usize) -> Result<Vec<f64>> {
+pub(crate) fn numbers(input: &mut RequestInput, count: usize) -> Result<Vec<f64>> {
     if input.datatype == Datatype::Bytes {
         let problem = "the model takes numbers (FP64), BYTES were sent";
         return Err(Error::field(&input.name, "field_type", problem));
@@ -246,7 +231,7 @@ fn numbers(input: &mut RequestInput, count: usize) -> Result<Vec<f64>> {
 }
 
 /// The elements of an input as words.
-fn words(input: &mut RequestInput, count: usize) -> Result<Vec<Option<String>>> {
+pub(crate) fn words(input: &mut RequestInput, count: usize) -> Result<Vec<Option<String>>> {
     if input.datatype != Datatype::Bytes {
         let problem = format!("the model takes words (BYTES), {} was sent", input.datatype.word());
         return Err(Error::field(&input.name, "field_type", problem));
@@ -285,7 +270,7 @@ fn column(field: &InputField, input: &mut RequestInput, count: usize) -> Result<
     }
 }
 
-fn no_value(field: &str, row: usize) -> Error {
+pub(crate) fn no_value(field: &str, row: usize) -> Error {
     let problem = format!("row {row} has no value, and the model requires one");
     Error::field(field, "value_missing", problem)
 }
@@ -406,6 +391,7 @@ mod tests {
             ],
             output: "volume".into(),
             shown: None,
+            tensors: Vec::new(),
             more_outputs: Vec::new(),
         }
     }
@@ -634,6 +620,7 @@ mod tests {
             ],
             output: "y".into(),
             shown: None,
+            tensors: Vec::new(),
             more_outputs: Vec::new(),
         };
         let all = |values: [f64; 6]| {

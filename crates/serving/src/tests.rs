@@ -77,7 +77,13 @@ fn engine(version: i64, does: Does) -> Arc<dyn Engine> {
     let field = |name: &str, kind| InputField::new(name, kind, kind == FieldKind::Number);
     let inputs = vec![field("x", FieldKind::Number), field("word", FieldKind::Category)];
     Arc::new(Times {
-        signature: Signature { inputs, output: "y".into(), shown: None, more_outputs: Vec::new() },
+        signature: Signature {
+            inputs,
+            output: "y".into(),
+            shown: None,
+            tensors: Vec::new(),
+            more_outputs: Vec::new(),
+        },
         factor: version as f64,
         does,
     })

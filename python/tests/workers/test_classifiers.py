@@ -9,6 +9,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from conftest import Refused, Server, rows
 from skl2onnx import to_onnx
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from tritonclient.utils import InferenceServerException
 
 tritonhttp = pytest.importorskip("tritonclient.http")
 tritongrpc = pytest.importorskip("tritonclient.grpc")
@@ -93,6 +95,84 @@ def test_a_graph_answers_as_its_oracle_by_every_protocol(
     assert schema[first] == {"type": "string"}
     assert (schema[second]["type"], schema[second]["minItems"]) == ("array", 3)
     assert set(row) == set(schema)
+
+
+def test_a_graph_takes_its_own_tensor_as_well_as_its_columns(server: Server, serve: Callable[..., str]) -> None:
+    random = np.random.default_rng(6)
+    values = random.normal(size=(40, 10)).astype(np.float32)
+    model = LogisticRegression().fit(values, values[:, 0] + values[:, 7] > 0)
+    graph = to_onnx(model, values[:1], options={"zipmap": False}, target_opset={"": 17, "ai.onnx.ml": 3})
+    name = serve(lambda name: mlflow.onnx.log_model(graph, name="m", registered_model_name=name))
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    labels, scores = session.run(None, {"X": values})
+    first, second = (output.name for output in session.get_outputs())
+
+    # What it says of itself is what people send.
+    for client, library, more in [
+        (tritonhttp.InferenceServerClient(f"127.0.0.1:{server.port}"), tritonhttp, {}),
+        (tritongrpc.InferenceServerClient(f"127.0.0.1:{server.port}"), tritongrpc, {"as_json": True}),
+    ]:
+        (told,) = client.get_model_metadata(name, **more)["inputs"]
+        assert (told["name"], told["datatype"], [int(length) for length in told["shape"]]) == ("X", "FP32", [-1, 10])
+        for binary in [{"binary_data": True}, {"binary_data": False}] if library is tritonhttp else [{}]:
+            whole = library.InferInput("X", [40, 10], "FP32")
+            whole.set_data_from_numpy(values, **binary)
+            answer = client.infer(name, [whole])
+            np.testing.assert_array_equal(answer.as_numpy(first), labels)
+            np.testing.assert_allclose(answer.as_numpy(second), scores, atol=1e-6)
+        columns = []
+        for at in range(10):
+            column = library.InferInput(f"X_{at}", [40], "FP32")
+            column.set_data_from_numpy(values[:, at].copy())
+            columns.append(column)
+        np.testing.assert_array_equal(client.infer(name, columns).as_numpy(second), answer.as_numpy(second))
+        narrow = library.InferInput("X", [40, 9], "FP32")
+        narrow.set_data_from_numpy(values[:, :9].copy())
+        with pytest.raises(InferenceServerException, match=r"`X`: the shape \[40, 9\] is not `\[n, 10\]`"):
+            client.infer(name, [narrow])
+        with pytest.raises(InferenceServerException, match="`X_0`: it is given twice|given twice"):
+            client.infer(name, [whole, columns[0]])
+        client.close()
+
+    # JSON nested, MLflow's named tensors, KServe's lists, and the columns by their names.
+    nested = {"name": "X", "shape": [40, 10], "datatype": "FP32", "data": values.tolist()}
+    outputs = server.call("POST", f"/v2/models/{name}/infer", {"inputs": [nested]})["outputs"]
+    assert outputs[0]["data"] == labels.tolist()
+    for body in [{"inputs": {"X": values.tolist()}}, {"instances": values.tolist()}]:
+        predictions = server.call("POST", f"/serve/{name}/invocations", body)["predictions"]
+        assert [row[first] for row in predictions] == labels.tolist(), list(body)
+    frame = pd.DataFrame(values.astype(float), columns=[f"X_{at}" for at in range(10)])
+    np.testing.assert_array_equal(server.infer(name, frame)[first], labels)
+
+
+def test_a_graph_over_images_takes_rows_of_several_dimensions(server: Server, serve: Callable[..., str]) -> None:
+    helper = onnx.helper
+    graph = helper.make_model(
+        helper.make_graph(
+            [
+                helper.make_node("Flatten", ["pixels"], ["flat"]),
+                helper.make_node("ReduceSum", ["flat", "axes"], ["sum"], keepdims=0),
+            ],
+            "sums",
+            [helper.make_tensor_value_info("pixels", onnx.TensorProto.FLOAT, ["n", 2, 3])],
+            [helper.make_tensor_value_info("sum", onnx.TensorProto.FLOAT, ["n"])],
+            [helper.make_tensor("axes", onnx.TensorProto.INT64, [1], [1])],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    name = serve(lambda name: mlflow.onnx.log_model(graph, name="m", registered_model_name=name))
+    values = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    client = tritonhttp.InferenceServerClient(f"127.0.0.1:{server.port}")
+    (told,) = client.get_model_metadata(name)["inputs"]
+    assert (told["name"], told["shape"]) == ("pixels", [-1, 2, 3])
+    pixels = tritonhttp.InferInput("pixels", [4, 2, 3], "FP32")
+    pixels.set_data_from_numpy(values)
+    np.testing.assert_array_equal(client.infer(name, [pixels]).as_numpy("sum"), values.sum(axis=(1, 2)))
+    body = {"inputs": {"pixels": values.tolist()}}
+    rows = server.call("POST", f"/serve/{name}/invocations", body)["predictions"]
+    assert [row["sum"] if isinstance(row, dict) else row for row in rows] == values.sum(axis=(1, 2)).tolist()
+    client.close()
 
 
 def test_labels_and_scores_are_archived_beside_the_prediction(

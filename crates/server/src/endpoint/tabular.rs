@@ -32,8 +32,7 @@ impl<'a> Gathered<'a> {
     }
 
     fn width(&self, name: &str) -> usize {
-        let field = self.signature.inputs.iter().find(|field| field.name == name);
-        field.map_or(1, |field| field.width.max(1) as usize)
+        self.signature.takes(name).map_or(1, |(_, width)| width)
     }
 
     /// Adds the value of a column in the row that is being added.
@@ -53,10 +52,8 @@ impl<'a> Gathered<'a> {
         }
         values.resize(before * *width, Scalar::Null);
         match value {
-            Value::Array(elements) if *width > 1 && elements.len() == *width => {
-                for element in elements {
-                    values.push(scalar(name, element)?);
-                }
+            value @ Value::Array(_) if *width > 1 && elements(&value) == *width => {
+                push_all(name, value, values)?;
             }
             Value::Array(elements) if *width == 1 && elements.len() == 1 => {
                 values.extend(elements.into_iter().next().map(|element| scalar(name, element)).transpose()?);
@@ -113,7 +110,7 @@ impl<'a> Gathered<'a> {
         let signature = self.signature;
         let input = |(name, width, mut values): (String, usize, Vec<Scalar>)| {
             values.resize(rows * width, Scalar::Null);
-            let kind = signature.inputs.iter().find(|field| field.name == name).map(|field| field.kind);
+            let kind = signature.takes(&name).map(|(kind, _)| kind);
             let datatype = match kind {
                 Some(FieldKind::Number) => Datatype::Fp64,
                 Some(FieldKind::Category) => Datatype::Bytes,
@@ -147,6 +144,24 @@ impl<'a> Gathered<'a> {
             parameters,
             inputs: self.columns.into_iter().map(input).collect(),
             outputs: Vec::new(),
+        }
+    }
+}
+
+/// How many values there are in a row of a tensor, however it is nested.
+fn elements(value: &Value) -> usize {
+    match value {
+        Value::Array(parts) => parts.iter().map(elements).sum(),
+        _ => 1,
+    }
+}
+
+fn push_all(name: &str, value: Value, values: &mut Vec<Scalar>) -> Result<(), Problem> {
+    match value {
+        Value::Array(parts) => parts.into_iter().try_for_each(|part| push_all(name, part, values)),
+        value => {
+            values.push(scalar(name, value)?);
+            Ok(())
         }
     }
 }

@@ -47,6 +47,7 @@ async fn server() -> Server {
         ],
         output: "volume".into(),
         shown: None,
+        tensors: Vec::new(),
         more_outputs: Vec::new(),
     };
     let offer = Offer {

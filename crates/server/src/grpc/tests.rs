@@ -75,6 +75,7 @@ async fn server_with(access: LocalAccess) -> Server {
         inputs: vec![InputField::new("x", FieldKind::Number, true)],
         output: "y".into(),
         shown: None,
+        tensors: Vec::new(),
         more_outputs: vec![Output::new("size", OutputKind::Word, 1)],
     };
     let columns = [

@@ -60,6 +60,7 @@ async fn server() -> Server {
         inputs: vec![InputField::new("x", FieldKind::Number, true)],
         output: "y".into(),
         shown: None,
+        tensors: Vec::new(),
         more_outputs: Vec::new(),
     };
     let offer = Offer {

@@ -277,7 +277,32 @@ impl ModelMetadata {
             shape: output.shape(-1),
             name: output.name,
         });
-        let inputs = signature.inputs.iter().map(|field| TensorMetadata {
+        Self {
+            name: name.to_owned(),
+            versions: vec![version.to_string()],
+            platform: format!("gingham_{engine}"),
+            inputs: inputs(signature),
+            outputs: outputs.chain([tensor(PREDICTION_ID, Datatype::Bytes)]).collect(),
+        }
+    }
+}
+
+/// The inputs as the model has them: its own tensors, or their columns where those have names.
+fn inputs(signature: &Signature) -> Vec<TensorMetadata> {
+    let mut told = Vec::new();
+    let mut place = 0;
+    while let Some(field) = signature.inputs.get(place) {
+        if let Some(tensor) = signature.numbered_tensor(place) {
+            let row = tensor.row.iter().map(|length| i64::from(*length));
+            told.push(TensorMetadata {
+                name: tensor.name.clone(),
+                datatype: tensor.datatype,
+                shape: std::iter::once(-1).chain(row).collect(),
+            });
+            place += tensor.columns().max(1);
+            continue;
+        }
+        told.push(TensorMetadata {
             name: field.name.clone(),
             datatype: match field.kind {
                 FieldKind::Number => Datatype::Fp64,
@@ -285,12 +310,7 @@ impl ModelMetadata {
             },
             shape: if field.width == 1 { vec![-1] } else { vec![-1, i64::from(field.width)] },
         });
-        Self {
-            name: name.to_owned(),
-            versions: vec![version.to_string()],
-            platform: format!("gingham_{engine}"),
-            inputs: inputs.collect(),
-            outputs: outputs.chain([tensor(PREDICTION_ID, Datatype::Bytes)]).collect(),
-        }
+        place += 1;
     }
+    told
 }

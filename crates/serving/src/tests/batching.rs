@@ -44,7 +44,8 @@ impl Engine for Slow {
 
 async fn slow(sink: &Arc<Kept>, takes: Duration, settings: Settings) -> (Arc<Serving>, Arc<Slow>) {
     let inputs = vec![InputField::new("x", FieldKind::Number, true)];
-    let signature = Signature { inputs, output: "y".into(), shown: None, more_outputs: Vec::new() };
+    let signature =
+        Signature { inputs, output: "y".into(), shown: None, tensors: Vec::new(), more_outputs: Vec::new() };
     let engine = Arc::new(Slow { signature, calls: AtomicU64::new(0), takes });
     let serving = serving(sink);
     let offer = Offer { engine: Arc::clone(&engine) as Arc<dyn Engine>, settings, ..offer(1) };

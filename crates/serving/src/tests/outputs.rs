@@ -19,6 +19,7 @@ fn sign(gives: usize) -> Arc<dyn Engine> {
             inputs: vec![InputField::new("x", FieldKind::Number, true)],
             output: "label".into(),
             shown: Some(Output::new("label", OutputKind::Word, 1)),
+            tensors: Vec::new(),
             more_outputs: vec![scores],
         },
         gives,
