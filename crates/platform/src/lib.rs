@@ -35,6 +35,7 @@ mod labels;
 mod lineage;
 mod models;
 mod notify;
+mod objection;
 mod open;
 pub mod parity;
 mod plan;

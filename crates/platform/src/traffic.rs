@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Actor, ObjectRef, Timestamp};
+use base::{Actor, Timestamp};
 use registry::{AliasChange, Pointer};
 use serde::Serialize;
 use serving::abtest::{Side, Standing, Verdict, judge};
@@ -14,6 +14,7 @@ use serving::{Beside, Branch, Offer, Target, Traffic, Variant};
 use tables::Table;
 use tokio::sync::watch;
 
+use crate::objection::Heard;
 use crate::spec::Spec;
 use crate::{AppliedSpec, Endpoint, Error, Platform, reviews, specs};
 
@@ -248,6 +249,7 @@ impl Platform {
     /// Takes versions back that break their limits and ends tests, until `stop` becomes true.
     pub async fn keep_traffic(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut given_up = HashSet::new();
+        let mut heard = Heard::default();
         let mut round: u64 = 0;
         while !*stop.borrow() {
             tokio::select! {
@@ -255,19 +257,24 @@ impl Platform {
                 () = tokio::time::sleep(EVERY) => {}
             }
             round += 1;
+            let slow = round.is_multiple_of(SLOW_ROUNDS);
+            let news = self.may_object(&mut heard).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the log of events cannot be read for what speaks against versions");
+                false
+            });
             for name in self.serving.names() {
-                if let Err(error) = self.tend(&name, round.is_multiple_of(SLOW_ROUNDS), &mut given_up).await {
+                if let Err(error) = self.tend(&name, (news || slow, slow), &mut given_up).await {
                     tracing::error!(deployment.name = %name, %error, "the traffic of `{name}` cannot be looked at");
                 }
             }
         }
     }
 
-    /// Looks at one deployment once.
+    /// Looks at one deployment once; at alerts and checks where there is news, at tests now and then.
     async fn tend(
         &self,
         name: &str,
-        thoroughly: bool,
+        (news, slow): (bool, bool),
         given_up: &mut HashSet<(String, i64)>,
     ) -> Result<(), Error> {
         let branches = self.serving.describe(name)?.branches;
@@ -276,7 +283,7 @@ impl Platform {
                 self.take_back(name, branch, reason, given_up).await?;
             }
         }
-        if !thoroughly {
+        if !news {
             return Ok(());
         }
         let mut read = self.db.read().await?;
@@ -284,48 +291,10 @@ impl Platform {
         let history = traffic_store::history(&mut read, name, HISTORY).await?;
         drop(read);
         let Some(held) = history.first() else { return Ok(()) };
-        for branch in branches.iter().filter(|branch| branch.variant != Variant::Shadow) {
-            let since =
-                if branch.variant == Variant::Canary { canary_since(&history) } else { deployment.since };
-            if let Some(reason) = self.objection(&deployment, &held.traffic, branch.version, since).await? {
-                self.take_back(name, branch, &reason, given_up).await?;
-                return Ok(());
-            }
+        if let Some(objection) = self.objection(&deployment, &history, &branches).await? {
+            return self.take_back(name, objection.branch, &objection.reason, given_up).await;
         }
-        self.end_test(&deployment, held, &history).await
-    }
-
-    /// A reason from alerts and checks to take a version back.
-    async fn objection(
-        &self,
-        deployment: &Deployment,
-        traffic: &Traffic,
-        version: i64,
-        since: Timestamp,
-    ) -> Result<Option<String>, Error> {
-        let Some(rule) = &traffic.rollback else { return Ok(None) };
-        if rule.on_alert {
-            let alerts = self.firing_alerts(Some(&deployment.model)).await?;
-            let blamed = alerts.iter().find(|alert| alert.version == version && alert.updated_at >= since);
-            if let Some(alert) = blamed {
-                return Ok(Some(format!("alert {}: {}", alert.id, alert.title)));
-            }
-        }
-        if rule.on_failed_check
-            && let Some(applied) = specs::find(&mut self.db.read().await?, &deployment.model).await?
-        {
-            let filter = db::EventFilter {
-                kind: Some("dataset.checks_failed".to_owned()),
-                object: Some(ObjectRef::new("dataset", &applied.spec.data.dataset)),
-                newest_first: true,
-                ..db::EventFilter::default()
-            };
-            let newest = self.db.events(&filter, 1).await?;
-            if let Some(failed) = newest.first().filter(|event| event.at >= since) {
-                return Ok(Some(failed.summary.clone()));
-            }
-        }
-        Ok(None)
+        if slow { self.end_test(&deployment, held, &history).await } else { Ok(()) }
     }
 
     /// A canary goes; a primary makes way for the version before it, once.
@@ -470,7 +439,7 @@ impl Platform {
 }
 
 /// Since when the canary that is there now is there.
-fn canary_since(history: &[Revision]) -> Timestamp {
+pub(crate) fn canary_since(history: &[Revision]) -> Timestamp {
     let seed = history.first().and_then(|held| held.traffic.canary.as_ref()).map(|canary| canary.seed);
     let first = seed.and_then(|seed| history.iter().find(|revision| revision.revision == seed));
     first.or(history.first()).map_or(Timestamp::from_micros(0), |revision| revision.at)

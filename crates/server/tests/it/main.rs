@@ -21,6 +21,7 @@ mod proven;
 mod records;
 mod requests;
 mod reviews;
+mod rollback;
 mod runs;
 mod stopping;
 mod weakening;

@@ -20,7 +20,7 @@ use crate::harness::{Reply, request, with_worker};
 use crate::reviews::{World, refused};
 
 /// Hours of rows in the first version of the dataset.
-const HOURS: i64 = 1_400;
+pub(crate) const HOURS: i64 = 1_400;
 const PREPARE: &str = "select cast(at as timestamp) as at, x, z, grp, y from input order by at";
 const CHECKS: &str = "model_checks:\n\
     - { id: slices, metric: mae, no_worse_than: champion, by: 20%, each: grp }\n\
@@ -59,7 +59,7 @@ impl Chance {
 }
 
 /// Rows of `hours` hours: two groups with laws of their own; `shift` is added to `x`.
-fn rows(first: i64, hours: i64, shift: f64) -> String {
+pub(crate) fn rows(first: i64, hours: i64, shift: f64) -> String {
     let start = chrono::DateTime::parse_from_rfc3339("2024-01-01T00:00:00Z").unwrap();
     let mut chance = Chance(first.unsigned_abs() + 1);
     let mut text = "at,x,z,grp,y\n".to_owned();
@@ -72,6 +72,16 @@ fn rows(first: i64, hours: i64, shift: f64) -> String {
         writeln!(text, "{at},{x:.3},{z:.3},{group},{y:.3}").unwrap();
     }
     text
+}
+
+/// This program as the process that trains.
+pub(crate) fn worker() -> Worker {
+    Worker {
+        program: std::env::current_exe().unwrap(),
+        arguments: ["proven::train_in_a_process", "--exact", "--ignored", "--nocapture"]
+            .map(str::to_owned)
+            .into(),
+    }
 }
 
 /// A server that trains, with the first version of a model `proven` in production.
@@ -111,13 +121,8 @@ impl<'a> Asked<'a> {
 
 impl Proven {
     async fn new(database: TestDatabase, policy: &str) -> Self {
-        let worker = Worker {
-            program: std::env::current_exe().unwrap(),
-            arguments: ["proven::train_in_a_process", "--exact", "--ignored", "--nocapture"]
-                .map(str::to_owned)
-                .into(),
-        };
-        let server = with_worker(database, server::Settings::default(), Arc::new(SystemClock), worker).await;
+        let server =
+            with_worker(database, server::Settings::default(), Arc::new(SystemClock), worker()).await;
         let world = World::with_people(server).await;
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(Arc::clone(&world.server.platform).work(stopping));
