@@ -39,7 +39,7 @@ impl Filter {
     /// Whether the value may be in the row group; `true` when the filter cannot be read.
     pub(super) fn may_hold(self, file: &File, value: &[u8]) -> bool {
         let place = ((xxh64(value) >> 32) * self.blocks) >> 32;
-        let mut block = [0; BLOCK_BYTES as usize];
+        let mut block = [0; 32];
         if file.read_exact_at(&mut block, self.offset + place * BLOCK_BYTES).is_err() {
             return true;
         }

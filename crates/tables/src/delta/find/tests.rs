@@ -138,3 +138,56 @@ async fn a_column_that_is_not_there_is_named() {
     let error = table.find(1, "nothing", &point("a")).await.unwrap_err();
     assert!(error.to_string().contains("nothing"), "{error}");
 }
+
+/// A mask in the words of Delta's protocol (a roaring bitmap in base 85) that deletes one row of a file.
+fn mask_of(row: u16) -> (String, usize) {
+    const DIGITS: &[u8; 85] =
+        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    let mut bytes = 1_681_511_377_u32.to_le_bytes().to_vec();
+    bytes.extend(1_u64.to_le_bytes());
+    // The rows of the first four billion: one container with one value.
+    for word in [0_u32, 12_346, 1, 0, 16] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.extend(row.to_le_bytes());
+    let size = bytes.len();
+    bytes.resize(size.next_multiple_of(4), 0);
+    let digits = bytes.as_chunks::<4>().0.iter().flat_map(|four| {
+        let number = u32::from_be_bytes(*four);
+        [52_200_625, 614_125, 7_225, 85, 1].map(|place| char::from(DIGITS[(number / place % 85) as usize]))
+    });
+    (digits.collect(), size)
+}
+
+#[tokio::test]
+async fn a_row_that_a_mask_deletes_is_not_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = keyed(&folder).await;
+    table.append(&rows(0, 50, true)).await.unwrap();
+    let log = table.folder().join("_delta_log");
+    let commit = std::fs::read_to_string(log.join(format!("{:020}.json", 1))).unwrap();
+    let mut actions = commit.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut add = actions.find_map(|action| action.get("add").cloned()).unwrap();
+    let remove = serde_json::json!({ "path": add["path"], "deletionTimestamp": 1, "dataChange": true });
+    let (mask, size) = mask_of(5);
+    add["deletionVector"] = serde_json::json!(
+        { "storageType": "i", "pathOrInlineDv": mask, "sizeInBytes": size, "cardinality": 1 }
+    );
+    let features = ["deletionVectors"];
+    let protocol = serde_json::json!(
+        { "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features }
+    );
+    let lines = [
+        serde_json::json!({ "protocol": protocol }),
+        serde_json::json!({ "remove": remove }),
+        serde_json::json!({ "add": add }),
+    ];
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    std::fs::write(log.join(format!("{:020}.json", 2)), lines.join("\n")).unwrap();
+    assert_eq!(table.refresh().await.unwrap(), 2);
+    let found = async |version, number| {
+        table.find(version, "id", &point(&id(number, true))).await.unwrap().row_count()
+    };
+    assert_eq!((found(1, 5).await, found(1, 6).await), (1, 1));
+    assert_eq!((found(2, 5).await, found(2, 6).await), (0, 1));
+}
