@@ -74,6 +74,8 @@ pub struct Platform {
     pub(crate) profiling: Mutex<()>,
     /// Profiles that were unpacked before.
     pub(crate) unpacked: monitoring::store::Unpacked,
+    /// Models that are served elsewhere and known to have a monitor; none is taken away.
+    pub(crate) watched_elsewhere: std::sync::RwLock<std::collections::HashSet<String>>,
     pub(crate) deploying: Mutex<()>,
     pub(crate) cluster: OnceLock<clusters::Cluster>,
     pub(crate) making_environments: Mutex<()>,
@@ -131,6 +133,7 @@ impl Platform {
             watching: Mutex::new(()),
             profiling: Mutex::new(()),
             unpacked: monitoring::store::Unpacked::default(),
+            watched_elsewhere: std::sync::RwLock::default(),
             deploying: Mutex::new(()),
             cluster: OnceLock::new(),
             making_environments: Mutex::new(()),

@@ -1,5 +1,7 @@
 //! How a model without a `gingham.yaml` is watched: by its own first week.
 
+use std::sync::PoisonError;
+
 use base::{Actor, Digest, NewEvent, ObjectRef, Period, Timestamp};
 use db::{Sql, params};
 use monitoring::{MonitorSpec, Reference, Rows};
@@ -20,6 +22,12 @@ const REFERENCE: Period = Period::from_days(7);
 impl Platform {
     /// Gives a model that sends its first predictions a monitor, unless a `gingham.yaml` was applied for it.
     pub(super) async fn watch_elsewhere(&self, model: &str, now: Timestamp) -> Result<(), Error> {
+        // Asked with every call, of which there may be thousands a second.
+        let remembered =
+            self.watched_elsewhere.read().unwrap_or_else(PoisonError::into_inner).contains(model);
+        if remembered {
+            return Ok(());
+        }
         let known = !self
             .db
             .read()
@@ -28,6 +36,8 @@ impl Platform {
             .await?
             .is_empty();
         if known {
+            let mut remembered = self.watched_elsewhere.write().unwrap_or_else(PoisonError::into_inner);
+            remembered.insert(model.to_owned());
             return Ok(());
         }
         if crate::specs::find(&mut self.db.read().await?, model).await?.is_some() {
