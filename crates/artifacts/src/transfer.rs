@@ -15,6 +15,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Packer;
+use crate::chunking::MOST_BYTES;
 use crate::layout::Layout;
 use crate::packs::copy::WholePack;
 use crate::packs::format::{self, Coding, MAGIC, Part, Record};
@@ -155,7 +156,9 @@ impl Artifacts {
     /// [`Error::BlobNotFound`] when the first is not here; [`Error::Damaged`].
     pub fn export_parts(&self, parts: &[PartId]) -> Result<Vec<u8>> {
         self.runtime.block_on(self.load_index())?;
-        let mut pack = MAGIC.to_vec();
+        // Room for all of it: a list that grows would hold twice as much for a moment.
+        let mut pack = Vec::with_capacity(PACK_BYTES + MOST_BYTES);
+        pack.extend_from_slice(MAGIC);
         let mut records = Vec::new();
         for part in parts.iter().take(PACK_RECORDS) {
             if pack.len() >= PACK_BYTES {

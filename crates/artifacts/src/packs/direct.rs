@@ -213,7 +213,7 @@ mod tests {
         let path = folder.path().join("long");
         let mut memory = Aligned::of((5 << 20) + 77);
         for (at, byte) in memory.bytes_mut().iter_mut().enumerate() {
-            *byte = (at * 2_654_435_761 >> 13) as u8;
+            *byte = ((at * 2_654_435_761) >> 13) as u8;
         }
         let mut file = LongFile::over(File::create_new(&path).unwrap());
         file.write(memory.bytes(), &path).unwrap();
