@@ -60,7 +60,10 @@ impl DeltaTable {
         let name = column.replace('"', "\"\"");
         let condition = match range {
             Range::Time { from, to } => {
-                let (from, to) = (Timestamp::from_micros(*from), Timestamp::from_micros(*to));
+                // SQL writes times in nanoseconds, which end in the year 2262.
+                const MOST: i64 = i64::MAX / 1_000;
+                let (from, to) = ((*from).clamp(-MOST, MOST), (*to).clamp(-MOST, MOST));
+                let (from, to) = (Timestamp::from_micros(from), Timestamp::from_micros(to));
                 format!("\"{name}\" >= timestamp '{from}' and \"{name}\" < timestamp '{to}'")
             }
             Range::Text { first, last } => {

@@ -190,4 +190,7 @@ async fn a_row_that_a_mask_deletes_is_not_found() {
     };
     assert_eq!((found(1, 5).await, found(1, 6).await), (1, 1));
     assert_eq!((found(2, 5).await, found(2, 6).await), (0, 1));
+    let all = Range::Time { from: i64::MIN, to: i64::MAX };
+    let kept = table.find(2, "at", &all).await.unwrap();
+    assert_eq!(kept.row_count(), table.find(1, "at", &all).await.unwrap().row_count() - 1);
 }
