@@ -59,6 +59,19 @@ pub(super) fn check_tag(key: &str, value: &str) -> Result<(), Error> {
 /// Writes tags; a name among them renames the run.
 pub(super) async fn put_tags(tx: &mut Tx, number: i64, tags: Vec<(String, String)>) -> Result<(), Error> {
     let tags: BTreeMap<String, String> = tags.into_iter().collect();
+    write_tags(tx, number, &tags).await?;
+    if let Some(name) = tags.get(NAME_TAG).filter(|name| !name.is_empty()) {
+        tx.execute("update runs set name = $1 where number = $2", params![name, number]).await?;
+    }
+    Ok(())
+}
+
+/// Writes tags of a run whose name is as they say.
+pub(super) async fn write_tags(
+    tx: &mut Tx,
+    number: i64,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), Error> {
     let rows: Vec<_> = tags.iter().map(|(key, value)| (key, cut(value, TAG_CHARS))).collect();
     for rows in rows.chunks(CHUNK) {
         let mut text = SqlText::new("insert into run_tags (run, key, value) values ");
@@ -66,9 +79,6 @@ pub(super) async fn put_tags(tx: &mut Tx, number: i64, tags: Vec<(String, String
             text = opened(text, index).bind(number).push(", ").bind(*key).push(", ").bind(&**value).push(")");
         }
         tx.execute_text(text.push(" on conflict (run, key) do update set value = excluded.value")).await?;
-    }
-    if let Some(name) = tags.get(NAME_TAG).filter(|name| !name.is_empty()) {
-        tx.execute("update runs set name = $1 where number = $2", params![name, number]).await?;
     }
     Ok(())
 }

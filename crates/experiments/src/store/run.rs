@@ -6,7 +6,7 @@ use base::{Actor, NewEvent, ObjectRef, Timestamp};
 use db::{Sql, SqlText, Tx, params};
 
 use super::detail::{COLUMNS, runs_of};
-use super::logging::{check_tag, put_tags};
+use super::logging::{check_tag, put_tags, write_tags};
 use super::settle::settle_ended;
 use super::{active_run, get_experiment, next_number, run_head};
 use crate::limits::{check_chars, check_run_id, check_text};
@@ -45,10 +45,8 @@ pub struct RunChange {
 
 /// Begins a run.
 pub async fn create_run(tx: &mut Tx, new: NewRun, actor: &Actor) -> Result<Run, Error> {
-    let experiment = get_experiment(tx, new.experiment_id).await?;
-    if experiment.lifecycle == Lifecycle::Deleted {
-        return Err(Error::ExperimentDeleted { experiment: experiment.id });
-    }
+    let experiment = new.experiment_id;
+    let home = home_of_runs(tx, experiment).await?;
     let id = match new.id {
         Some(id) => {
             check_run_id(&id)?;
@@ -74,24 +72,24 @@ pub async fn create_run(tx: &mut Tx, new: NewRun, actor: &Actor) -> Result<Run, 
     check_name(&name)?;
     tags.insert(NAME_TAG.to_owned(), name.clone());
     let number = next_number(tx, "run").await?;
-    let artifact_uri = format!("{}/{id}/artifacts", experiment.artifact_location);
+    let artifact_uri = format!("{home}/{id}/artifacts");
     let made = tx
         .execute(
             "insert into runs (number, id, experiment_id, name, status, user_id, artifact_uri, start_time, lifecycle) \
              values ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, 'active') on conflict (id) do nothing",
-            params![number, &id, experiment.id, &name, &new.user, &artifact_uri, new.start_time],
+            params![number, &id, experiment, &name, &new.user, &artifact_uri, new.start_time],
         )
         .await?;
     if made == 0 {
         return Err(Error::RunExists { run: id });
     }
-    put_tags(tx, number, tags.clone().into_iter().collect()).await?;
-    let facts = serde_json::json!({"experiment_id": experiment.id});
+    write_tags(tx, number, &tags).await?;
+    let facts = serde_json::json!({"experiment_id": experiment});
     tx.append_event(event("run.started", actor, &id, format!("run `{name}` started")).with(facts)).await?;
     Ok(Run {
         id,
         number,
-        experiment_id: experiment.id,
+        experiment_id: experiment,
         name,
         status: RunStatus::Running,
         user: new.user,
@@ -106,6 +104,21 @@ pub async fn create_run(tx: &mut Tx, new: NewRun, actor: &Actor) -> Result<Run, 
         model_inputs: Vec::new(),
         model_outputs: Vec::new(),
     })
+}
+
+/// Where the artifacts of an experiment's runs lie, if it is not deleted.
+async fn home_of_runs(tx: &mut Tx, experiment: i64) -> Result<String, Error> {
+    let row = tx
+        .fetch_optional(
+            "select artifact_location, lifecycle from experiments where id = $1",
+            params![experiment],
+        )
+        .await?
+        .ok_or_else(|| Error::ExperimentNotFound { experiment: experiment.to_string() })?;
+    match Lifecycle::of(&row.text("lifecycle")?) {
+        Lifecycle::Active => Ok(row.text("artifact_location")?),
+        Lifecycle::Deleted => Err(Error::ExperimentDeleted { experiment }),
+    }
 }
 
 /// The run with this id, deleted or not, with all that hangs on it.
