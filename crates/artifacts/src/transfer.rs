@@ -366,11 +366,20 @@ impl Artifacts {
         for asked in as_chunks.chunks(ASK_AT_ONCE) {
             not_chunks.extend(peer.missing(asked)?.iter().map(|part| part.digest));
         }
+        let as_layouts: Vec<_> =
+            not_chunks.iter().map(|digest| PartId { part: Part::Layout, digest: *digest }).collect();
+        let mut neither = HashSet::new();
+        for asked in as_layouts.chunks(ASK_AT_ONCE) {
+            neither.extend(peer.missing(asked)?.iter().map(|part| part.digest));
+        }
+        // A small blob may lie by itself, outside of packs. Nothing new may rely on it there, so the peer does not count
+        // it among what it has; but it gives it.
+        not_chunks.retain(|digest| !neither.contains(digest));
         let set: HashSet<Digest> = not_chunks.iter().copied().collect();
         let whole: Vec<_> = as_chunks.iter().copied().filter(|part| !set.contains(&part.digest)).collect();
-        let layouts: Vec<_> = not_chunks
-            .iter()
-            .map(|digest| PartId { part: Part::Layout, digest: *digest })
+        let layouts: Vec<_> = as_layouts
+            .into_iter()
+            .filter(|part| set.contains(&part.digest))
             .filter(|part| self.index().find_lasting(Part::Layout, part.digest).is_none())
             .collect();
         moved.parts += (whole.len() + layouts.len()) as u64;

@@ -222,6 +222,27 @@ async fn what_the_other_store_lacks_is_sent_and_fetched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_by_itself_is_fetched_whether_it_is_small_or_large() {
+    let far = tempfile::tempdir().unwrap();
+    let there = store(&far).await;
+    let large: Vec<u8> = (0..1_u32 << 20).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let small = b"a model of two trees".to_vec();
+    let put = [there.put_bytes(small.clone()).await.unwrap(), there.put_bytes(large.clone()).await.unwrap()];
+    check(move |here, _, _| {
+        for (blob, bytes) in put.iter().zip([small, large]) {
+            here.fetch_blob(blob.digest, &there).unwrap();
+            let read = here.runtime.block_on(here.read_bytes(blob.digest, 1 << 30)).unwrap();
+            assert_eq!(read, bytes);
+            // What is here is not fetched again.
+            assert_eq!(here.fetch_blob(blob.digest, &there).unwrap().sent_parts, 0);
+        }
+        let nowhere = base::Digest::of(b"nobody has this");
+        assert!(matches!(here.fetch_blob(nowhere, &there), Err(Error::BlobNotFound { .. })));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_vanishes_or_changes_while_it_is_read_is_named_and_a_second_try_carries_on() {
     check(|artifacts, source, options| {
         for n in 0..40 {
