@@ -179,6 +179,21 @@ async fn writers_that_settle_while_bests_are_indexed_are_in_it() {
 }
 
 #[tokio::test]
+async fn who_looks_for_what_is_to_be_settled_does_not_walk_along_all_runs() {
+    for db in testing::databases().await {
+        if db.engine() != Engine::Sqlite {
+            // PostgreSQL knows how many rows each table has.
+            continue;
+        }
+        let text = SqlText::new("explain query plan ").append(settle::with_tails(&[1, 2]));
+        let rows = db.read().await.unwrap().fetch_all_text(text).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
+        assert_eq!(plan[0], "SCAN t", "{plan:?}");
+        assert!(plan[1].contains("(number=?)"), "{plan:?}");
+    }
+}
+
+#[tokio::test]
 async fn pages_by_values_are_read_from_an_index() {
     for db in testing::databases().await {
         if db.engine() != Engine::Sqlite {

@@ -37,13 +37,18 @@ pub async fn settle_experiments(db: &Db, experiments: &[i64]) -> Result<(), Erro
     if experiments.is_empty() {
         return Ok(());
     }
-    let text = SqlText::new(
-        "select distinct t.run from metric_tail t join runs r on r.number = t.run where r.experiment_id in (",
+    let rows = db.read().await?.fetch_all_text(with_tails(experiments)).await?;
+    settle_all(db, &rows).await
+}
+
+/// Reads which runs of the experiments have something to settle. Few have, and an experiment may have many runs: SQLite
+/// walks a cross join as it is written.
+pub(super) fn with_tails(experiments: &[i64]) -> SqlText {
+    SqlText::new(
+        "select distinct t.run from metric_tail t cross join runs r where r.number = t.run and r.experiment_id in (",
     )
     .bind_list(experiments.iter().copied())
-    .push(")");
-    let rows = db.read().await?.fetch_all_text(text).await?;
-    settle_all(db, &rows).await
+    .push(")")
 }
 
 /// Settles what all runs have logged. Answers how many runs there were to settle, at most a thousand.
