@@ -81,7 +81,7 @@ impl Table {
         }
         let data = array.to_data();
         let same = |width: usize| {
-            let values = data.buffers().first().map(|buffer| buffer.as_slice()).unwrap_or_default();
+            let values = data.buffers().first().map(arrow::buffer::Buffer::as_slice).unwrap_or_default();
             let mut items = values.chunks_exact(width).skip(data.offset()).take(data.len());
             let first = items.next();
             items.all(|item| Some(item) == first)
