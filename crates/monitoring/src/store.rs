@@ -14,7 +14,7 @@ pub use alerts::{
 };
 pub use outbox::{
     Attempt, NOTICES_KEPT, NewOutgoing, NoticeReader, Outgoing, due_notices, forget_notices, list_notices,
-    note_attempt, notices_read_to, put_notice, sent_since, set_notices_read_to,
+    may_have_heard, note_attempt, notices_read_to, put_notice, sent_since, set_notices_read_to,
 };
 pub use profiles::{
     ProfileChange, ProfileSource, Stored, begin_profiles, find_profiles, profile_source, profile_sources,

@@ -63,7 +63,7 @@ pub(crate) fn pagerduty(notice: &Notice, routing_key: &str) -> Value {
     let action = match notice.state {
         NoticeState::Firing | NoticeState::Test => "trigger",
         NoticeState::Acknowledged => "acknowledge",
-        NoticeState::Resolved => "resolve",
+        NoticeState::Resolved | NoticeState::Expired => "resolve",
     };
     let severity = if notice.severity == "error" { "error" } else { "warning" };
     let details: serde_json::Map<String, Value> =
@@ -95,7 +95,7 @@ pub(crate) fn opsgenie(notice: &Notice) -> (String, Value) {
         NoticeState::Acknowledged => {
             (format!("/v2/alerts/{alias}/acknowledge?identifierType=alias"), json!({ "source": "gingham" }))
         }
-        NoticeState::Resolved => (
+        NoticeState::Resolved | NoticeState::Expired => (
             format!("/v2/alerts/{alias}/close?identifierType=alias"),
             json!({ "source": "gingham", "note": notice.headline() }),
         ),
@@ -148,7 +148,7 @@ pub(crate) fn alertmanager(notice: &Notice) -> Value {
         if let Some(link) = &notice.link {
             fields.insert("generatorURL".to_owned(), json!(link));
         }
-        if notice.state == NoticeState::Resolved {
+        if notice.is_over() {
             fields.insert("endsAt".to_owned(), json!(notice.at));
         }
     }

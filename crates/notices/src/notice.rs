@@ -13,6 +13,8 @@ pub enum NoticeState {
     Acknowledged,
     /// It is over.
     Resolved,
+    /// Nobody can tell any more whether it is over, for lack of data. To a pager that is an end as well.
+    Expired,
     /// Only a test of the way.
     Test,
 }
@@ -25,6 +27,7 @@ impl NoticeState {
             Self::Firing => "firing",
             Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
+            Self::Expired => "expired",
             Self::Test => "test",
         }
     }
@@ -87,6 +90,12 @@ impl Notice {
             link: None,
             at,
         }
+    }
+
+    /// Whether whoever keeps it open is to close it.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, NoticeState::Resolved | NoticeState::Expired)
     }
 
     /// The title with the state in front when it is no longer firing.

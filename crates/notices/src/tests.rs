@@ -147,6 +147,7 @@ async fn pagerduty_events_of_one_cause_share_their_key() {
         (NoticeState::Firing, "trigger"),
         (NoticeState::Acknowledged, "acknowledge"),
         (NoticeState::Resolved, "resolve"),
+        (NoticeState::Expired, "resolve"),
     ] {
         let (url, told) = server(YES);
         let (_held, routing_key) = secret("KEY");
@@ -167,10 +168,12 @@ async fn opsgenie_alerts_are_opened_and_closed_by_their_alias() {
     let asked = told.recv().unwrap();
     assert_eq!(asked.header("authorization"), Some("GenieKey KEY"));
     assert_eq!(asked.json()["alias"], "traffic-drift");
-    let (url, told) = server(YES);
-    send(&Target::Opsgenie { api_key, url }, NoticeState::Resolved).await.unwrap();
-    let line = told.recv().unwrap().line;
-    assert!(line.starts_with("POST /v2/alerts/traffic-drift/close?identifierType=alias"), "{line}");
+    for state in [NoticeState::Resolved, NoticeState::Expired] {
+        let (url, told) = server(YES);
+        send(&Target::Opsgenie { api_key: api_key.clone(), url }, state).await.unwrap();
+        let line = told.recv().unwrap().line;
+        assert!(line.starts_with("POST /v2/alerts/traffic-drift/close?identifierType=alias"), "{line}");
+    }
 }
 
 #[tokio::test]

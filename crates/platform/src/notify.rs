@@ -27,6 +27,8 @@ const OLDEST: Period = Period::from_days(1);
 const MOST_ATTEMPTS: i64 = 30;
 /// How long a message waits when its notifier has sent as many as it may.
 const CROWDED: Period = Period::from_micros(5 * 60 * 1_000_000);
+/// How often what is held back is looked at again, as a silence can be ended early.
+const HELD: Period = Period::from_micros(60 * 1_000_000);
 const HOUR: Period = Period::from_micros(3_600 * 1_000_000);
 
 /// The file of the data folder that says who is told.
@@ -39,6 +41,16 @@ pub struct Notifiers {
     /// Who is told, and how.
     #[serde(default)]
     pub notifiers: Vec<Notifier>,
+}
+
+/// Whether a message about an alert that fires is to be sent.
+enum Hearing {
+    /// Now.
+    Open(Box<Alert>),
+    /// Not before then: the reason may end while the alert fires on.
+    Held(Timestamp, String),
+    /// Never: somebody has taken it, or it is over. Should it fire again, a new message is made.
+    Over(String),
 }
 
 impl Platform {
@@ -175,8 +187,13 @@ impl Platform {
             "alert.firing" => NoticeState::Firing,
             "alert.acknowledged" => NoticeState::Acknowledged,
             "alert.resolved" => NoticeState::Resolved,
+            // A suspicion that did not last was never told; what fired and has no data any more is told.
+            "alert.expired" if event.data.get("from").and_then(|from| from.as_str()) != Some("pending") => {
+                NoticeState::Expired
+            }
             _ => return Ok(Vec::new()),
         };
+        let ends = matches!(state, NoticeState::Resolved | NoticeState::Expired);
         let found = store::get_alert(&mut self.db.read().await?, &event.object.name).await;
         let Ok(alert) = found else { return Ok(Vec::new()) };
         let names = match crate::specs::find(&mut self.db.read().await?, &alert.model).await? {
@@ -188,11 +205,15 @@ impl Platform {
         for notifier in &known.notifiers {
             let chosen = names.as_ref().is_none_or(|names| names.contains(&notifier.name));
             let heard = match state {
-                NoticeState::Resolved => notifier.resolved,
+                NoticeState::Resolved | NoticeState::Expired => notifier.resolved,
                 NoticeState::Acknowledged => pages(notifier),
                 _ => true,
             };
             if !chosen || !heard || !notifier.hears(&alert.model, alert.severity.as_str()) {
+                continue;
+            }
+            // Who never heard of it is not told of its end.
+            if ends && !store::may_have_heard(&mut self.db.read().await?, &alert.id, &notifier.name).await? {
                 continue;
             }
             let wait = match (state, notifier.after_minutes) {
@@ -225,10 +246,13 @@ impl Platform {
         let Some(notifier) = known.notifiers.iter().find(|one| one.name == outgoing.notifier) else {
             return dropped("its notifier is no longer there");
         };
-        if outgoing.only_while_firing
-            && let Some(why) = self.why_silent(&outgoing.alert_id, now).await?
-        {
-            return dropped(&why);
+        let mut current = None;
+        if outgoing.only_while_firing {
+            match self.hearing(&outgoing.alert_id, now).await? {
+                Hearing::Over(why) => return dropped(&why),
+                Hearing::Held(until, why) => return Ok((Attempt::Held(until, why), false)),
+                Hearing::Open(alert) => current = Some(alert),
+            }
         }
         let sent = store::sent_since(&mut self.db.read().await?, &notifier.name, now.minus(HOUR)).await?;
         if sent >= i64::from(notifier.most_per_hour) {
@@ -236,9 +260,13 @@ impl Platform {
                 format!("{sent} messages were sent within an hour, which is all that `most_per_hour` allows");
             return Ok((Attempt::Later(now.plus(CROWDED), why), false));
         }
-        let Ok(notice) = serde_json::from_value::<Notice>(outgoing.notice.clone()) else {
+        let Ok(mut notice) = serde_json::from_value::<Notice>(outgoing.notice.clone()) else {
             return dropped("it cannot be read");
         };
+        if let Some(alert) = current {
+            // Repeated, or told later: in the words of now.
+            notice = Notice { id: notice.id, ..notice_of(&alert, notice.state, known, notice.at) };
+        }
         Ok((
             match notices::send(&notifier.target, &notice).await {
                 Ok(()) => Attempt::Sent,
@@ -257,18 +285,20 @@ impl Platform {
         ))
     }
 
-    /// Why nobody is to be bothered with an alert now.
-    async fn why_silent(&self, alert: &str, now: Timestamp) -> Result<Option<String>, Error> {
+    /// Whether people are to be bothered with an alert now, later or not at all.
+    async fn hearing(&self, alert: &str, now: Timestamp) -> Result<Hearing, Error> {
         let mut read = self.db.read().await?;
         let Ok(alert) = store::get_alert(&mut read, alert).await else {
-            return Ok(Some("its alert is gone".to_owned()));
+            return Ok(Hearing::Over("its alert is gone".to_owned()));
         };
         if alert.state != AlertState::Firing {
-            return Ok(Some(format!("the alert is {}", alert.state.as_str())));
+            return Ok(Hearing::Over(format!("the alert is {}", alert.state.as_str())));
         }
         let silences = store::list_silences(&mut read, now).await?;
-        if let Some(silence) = silences.iter().find(|silence| silence.holds(&alert, now)) {
-            return Ok(Some(format!("silence {} of {} holds", silence.id, silence.created_by)));
+        let holding = silences.iter().filter(|silence| silence.holds(&alert, now));
+        if let Some(silence) = holding.max_by_key(|silence| silence.ends_at) {
+            let why = format!("silence {} of {} holds", silence.id, silence.created_by);
+            return Ok(Hearing::Held(silence.ends_at.min(now.plus(HELD)), why));
         }
         let filter = store::AlertFilter {
             model: Some(alert.model.clone()),
@@ -277,7 +307,13 @@ impl Platform {
         };
         let firing = store::list_alerts(&mut read, &filter, &base::PageRequest::first(100)).await?;
         let worse = firing.items.iter().find(|other| other.severity > alert.severity);
-        Ok(worse.map(|worse| format!("a worse alert of the model fires: {}", worse.title)))
+        Ok(match worse {
+            Some(worse) => {
+                let why = format!("a worse alert of the model fires: {}", worse.title);
+                Hearing::Held(now.plus(HELD), why)
+            }
+            None => Hearing::Open(Box::new(alert)),
+        })
     }
 
     async fn note(
@@ -346,6 +382,13 @@ fn minutes_of(minutes: u32) -> Period {
 }
 
 fn notice_of(alert: &Alert, state: NoticeState, known: &Notifiers, now: Timestamp) -> Notice {
+    let what_changed = match state {
+        NoticeState::Expired => format!(
+            "no data has come that could tell whether it still holds, so it is no longer watched; last seen: {}",
+            alert.what_changed
+        ),
+        _ => alert.what_changed.clone(),
+    };
     Notice {
         id: String::new(),
         fingerprint: alert.fingerprint.clone(),
@@ -354,7 +397,7 @@ fn notice_of(alert: &Alert, state: NoticeState, known: &Notifiers, now: Timestam
         kind: alert.kind.as_str().to_owned(),
         severity: alert.severity.as_str().to_owned(),
         title: alert.title.clone(),
-        what_changed: alert.what_changed.clone(),
+        what_changed,
         since: alert.since,
         cause: alert.cause.clone(),
         impact: alert.impact.clone(),

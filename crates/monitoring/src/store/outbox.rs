@@ -44,7 +44,7 @@ pub struct Outgoing {
     pub attempts: i64,
     /// When it is tried next.
     pub due_at: Timestamp,
-    /// When it was written.
+    /// When it was written, or last held back: what fails is given up a day after.
     pub created_at: Timestamp,
     /// When it was sent or dropped.
     pub ended_at: Option<Timestamp>,
@@ -111,11 +111,20 @@ pub struct NewOutgoing {
     pub now: Timestamp,
 }
 
-/// Keeps a message.
+/// Keeps a message. One that is only sent while the alert fires takes the place of what still waits to tell the same
+/// notifier of that alert, so that an alert that fires again is not told twice.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn put_notice(tx: &mut Tx, new: NewOutgoing) -> Result<String, Error> {
+    if new.only_while_firing {
+        tx.execute(
+            "update notice_outbox set state = 'dropped', ended_at = $3, reason = 'a newer message took its place' \
+             where alert_id = $1 and notifier = $2 and state = 'waiting' and only_while_firing <> 0",
+            params![&new.alert_id, &new.notifier, new.now],
+        )
+        .await?;
+    }
     let id = id::new_hex_id();
     let mut notice = new.notice;
     if let Some(fields) = notice.as_object_mut() {
@@ -158,6 +167,8 @@ pub enum Attempt {
     Sent,
     /// It did not, and is tried again then.
     Later(Timestamp, String),
+    /// It is held back although all is well with the way, and looked at again then. Its day begins anew.
+    Held(Timestamp, String),
     /// It will not be tried again.
     Dropped(String),
 }
@@ -175,7 +186,9 @@ pub async fn note_attempt(
 ) -> Result<(), Error> {
     let (state, due, ended, reason) = match attempt {
         Attempt::Sent => ("sent", now, Some(now), None),
-        Attempt::Later(due, reason) => ("waiting", *due, None, Some(reason.as_str())),
+        Attempt::Later(due, reason) | Attempt::Held(due, reason) => {
+            ("waiting", *due, None, Some(reason.as_str()))
+        }
         Attempt::Dropped(reason) => ("dropped", now, Some(now), Some(reason.as_str())),
     };
     tx.execute(
@@ -184,7 +197,25 @@ pub async fn note_attempt(
         params![id, state, due, ended, reason, i64::from(tried)],
     )
     .await?;
+    if matches!(attempt, Attempt::Held(..)) {
+        tx.execute("update notice_outbox set created_at = $2 where id = $1", params![id, now]).await?;
+    }
     Ok(())
+}
+
+/// Whether a notifier may have heard that an alert fires: a message was sent, or tried with an end that is not known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn may_have_heard(sql: &mut impl Sql, alert: &str, notifier: &str) -> Result<bool, Error> {
+    let rows = sql
+        .fetch_all(
+            "select count(*) as heard from notice_outbox where alert_id = $1 and notifier = $2 \
+             and only_while_firing <> 0 and (state = 'sent' or attempts > 0)",
+            params![alert, notifier],
+        )
+        .await?;
+    Ok(rows.first().map(|row| row.int("heard")).transpose()?.unwrap_or_default() > 0)
 }
 
 /// How many messages a notifier has sent since then.

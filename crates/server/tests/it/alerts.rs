@@ -8,44 +8,59 @@ use serde_json::json;
 
 use crate::harness::{Server, over, server};
 
-/// A firing alert about `model`.
-pub(crate) async fn alert(server: &Server, model: &'static str) -> String {
-    let fired = server.database.write::<_, Error, _>(move |tx| {
+/// What is found about `model`.
+pub(crate) fn finding(model: &str, kind: AlertKind, severity: Severity) -> Finding {
+    Finding {
+        fingerprint: format!("{model}:{}", kind.as_str()),
+        model: model.into(),
+        version: 1,
+        kind,
+        severity,
+        title: "no predictions for ten months".into(),
+        what_changed: "nothing came".into(),
+        since: Timestamp::parse("2016-01-04T00:00:00Z").unwrap(),
+        cause: "the sensor was off".into(),
+        impact: "nobody was told".into(),
+        suggested_action: Act {
+            label: "look at the sensor".into(),
+            command: "gingham status".into(),
+            api: ApiCall { method: "GET".into(), path: "/api/v1/status".into(), body: None },
+            automatic: false,
+        },
+        more_actions: Vec::new(),
+        automatic: None,
+        details: json!({}),
+    }
+}
+
+/// One look at a cause, at an event time.
+pub(crate) async fn look(
+    server: &Server,
+    finding: Finding,
+    verdict: Verdict,
+    at: Timestamp,
+) -> Option<String> {
+    let moved = server.database.write::<_, Error, _>(move |tx| {
         Box::pin(async move {
-            let since = Timestamp::parse("2016-01-04T00:00:00Z").unwrap();
-            let finding = Finding {
-                fingerprint: format!("{model}:gap"),
-                model: model.into(),
-                version: 1,
-                kind: AlertKind::Gap,
-                severity: Severity::Error,
-                title: "no predictions for ten months".into(),
-                what_changed: "nothing came".into(),
-                since,
-                cause: "the sensor was off".into(),
-                impact: "nobody was told".into(),
-                suggested_action: Act {
-                    label: "look at the sensor".into(),
-                    command: "gingham status".into(),
-                    api: ApiCall { method: "GET".into(), path: "/api/v1/status".into(), body: None },
-                    automatic: false,
-                },
-                more_actions: Vec::new(),
-                automatic: None,
-                details: json!({}),
-            };
             let observation = Observation {
                 fingerprint: finding.fingerprint.clone(),
                 kind: finding.kind,
-                verdict: Verdict::Firing,
-                at: since,
+                verdict,
+                at,
                 finding: Some(finding),
             };
             let look = Look::single(1, Period::from_days(14));
             observe(tx, &observation, &look, &Actor::platform("monitor")).await
         })
     });
-    fired.await.unwrap().unwrap().alert.id
+    moved.await.unwrap().map(|moved| moved.alert.id)
+}
+
+/// A firing alert about `model`.
+pub(crate) async fn alert(server: &Server, model: &str) -> String {
+    let found = finding(model, AlertKind::Gap, Severity::Error);
+    let at = found.since;
+    look(server, found, Verdict::Firing, at).await.unwrap()
 }
 
 #[tokio::test]

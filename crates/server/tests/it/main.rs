@@ -12,6 +12,7 @@ mod document;
 mod events;
 mod glass;
 mod harness;
+mod held;
 mod journey;
 mod models;
 mod notices;
