@@ -159,7 +159,7 @@ def test_a_rule_is_played_on_the_past_before_it_is_saved(run: Run, model: str, t
     assert len(json.loads(run("report", model, "--json"))["alerts"]) == 1
 
 
-@pytest.mark.parametrize("ending", ["csv", "json"])
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
 def test_predictions_are_exported_with_their_labels(
     run: Run, model: str, frame: Any, tmp_path: Path, ending: str
 ) -> None:

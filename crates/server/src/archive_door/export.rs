@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use governance::{Action, ObjectKind};
 use platform::Export;
-use tables::{ParquetStream, Table};
+use tables::{Column, ParquetStream, Schema, Table};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa_axum::routes;
@@ -90,7 +90,12 @@ enum Writer {
 impl Writer {
     fn new(format: Format, header: &Table) -> Result<Self, tables::Error> {
         Ok(match format {
-            Format::Parquet => Self::Parquet(Box::new(ParquetStream::new(header.schema())?)),
+            Format::Parquet => {
+                // A later part may lack what an earlier one has, labels above all.
+                let columns = header.schema().columns.iter();
+                let columns = columns.map(|column| Column::new(&column.name, column.kind)).collect();
+                Self::Parquet(Box::new(ParquetStream::new(&Schema::new(columns))?))
+            }
             Format::Csv => Self::Csv,
             Format::Json => Self::Json,
         })
