@@ -17,6 +17,7 @@ pub mod carry;
 mod cluster;
 mod collect;
 mod compare;
+mod data_alerts;
 mod deploy;
 mod derive;
 pub mod differ;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use tables::{DeltaTable, Table};
 
+use crate::data_alerts::JudgedPush;
 use crate::proving::DatasetDrifts;
 use crate::specs::AppliedSpec;
 use crate::{Error, Platform, specs};
@@ -104,10 +105,17 @@ impl Platform {
             ..Circumstances::at(self.clock.now())
         };
         let verdict = evaluate(&checks, &rows, &circumstances).await?;
+        let moments = moments_of(&rows, time.as_deref(), self.clock.now());
+        let judged = JudgedPush::of(dataset, &applied, &verdict, moments);
         if verdict.blocked {
+            if let Some(judged) = judged {
+                let told: Result<(), monitoring::Error> =
+                    self.db.write(move |tx| Box::pin(async move { judged.observe(tx).await })).await;
+                told?;
+            }
             return Err(Error::Blocked { summary: summary_of(&verdict), verdict: Box::new(verdict) });
         }
-        let version = self.append(dataset, &rows, time.as_deref(), origin, &verdict, actor).await?;
+        let version = self.append(dataset, &rows, time.as_deref(), origin, (&verdict, judged), actor).await?;
         Ok(Pushed { version, verdict })
     }
 
@@ -223,7 +231,7 @@ impl Platform {
         rows: &Table,
         time: Option<&str>,
         origin: &Origin,
-        verdict: &Verdict,
+        (verdict, judged): (&Verdict, Option<JudgedPush>),
         actor: &Actor,
     ) -> Result<DatasetVersion, Error> {
         let table = DeltaTable::open_or_create(&self.dataset_location(dataset), rows.schema()).await?;
@@ -262,6 +270,9 @@ impl Platform {
                             NewEvent::new("dataset.checks_failed", &actor, object, summary_of(&verdict));
                         tx.append_event(event).await?;
                     }
+                    if let Some(judged) = judged {
+                        judged.taken_as(version.number).observe(tx).await?;
+                    }
                     Ok::<_, Error>(version)
                 })
             })
@@ -288,6 +299,13 @@ impl Platform {
         }
         Ok(())
     }
+}
+
+/// The first and the last moment that rows are about; the present where they have none.
+fn moments_of(rows: &Table, time: Option<&str>, now: Timestamp) -> (Timestamp, Timestamp) {
+    let times = time.and_then(|time| rows.times(time).ok()).unwrap_or_default();
+    let known = || times.iter().flatten().copied().map(Timestamp::from_micros);
+    (known().min().unwrap_or(now), known().max().unwrap_or(now))
 }
 
 async fn digest_of(table: &DeltaTable, version: i64) -> Result<Digest, Error> {

@@ -2,6 +2,8 @@
 
 use base::{Failure, Kind, PageRequest};
 use checks::Outcome;
+use monitoring::store::{AlertFilter, list_alerts};
+use monitoring::{AlertKind, AlertState, Severity};
 use platform::Error;
 use tables::{DeltaTable, Table, Values};
 
@@ -42,6 +44,50 @@ async fn a_blocking_check_keeps_rows_out_altogether() {
     let mut read = home.platform.db.read().await.unwrap();
     let versions = datasets::list_versions(&mut read, "traffic", &PageRequest::default()).await.unwrap();
     assert_eq!(versions.items.len(), 1);
+}
+
+#[tokio::test]
+async fn checks_that_fail_are_one_alert_that_two_good_pushes_end() {
+    let home = Home::with_rows("2012-10-02", "2012-11-01").await;
+    let push = async |table: Table| home.platform.push_rows("traffic", table, "a test", &actor()).await;
+    let alerts = async || {
+        let filter = AlertFilter { kind: Some(AlertKind::DataCheck), ..AlertFilter::default() };
+        let mut read = home.platform.db.read().await.unwrap();
+        list_alerts(&mut read, &filter, &PageRequest::default()).await.unwrap().items
+    };
+    assert!(alerts().await.is_empty(), "the first rows are as they should be");
+
+    let bad = rows("2012-11-01", "2012-11-08");
+    let count = bad.row_count();
+    let bad = bad.with_column("rain_1h", Values::Real(vec![Some(1_000.0); count])).unwrap();
+    let bad = bad.with_column("clouds_all", Values::Int(vec![Some(200); count])).unwrap();
+    push(bad).await.unwrap();
+    let found = alerts().await;
+    assert_eq!(found.len(), 1, "one cause: {found:?}");
+    let alert = &found[0];
+    assert_eq!(
+        (alert.state, alert.severity, alert.model.as_str()),
+        (AlertState::Firing, Severity::Error, "traffic")
+    );
+    assert_eq!(alert.title, "traffic: 2 checks failed");
+    for word in ["rain_1h", "clouds_all"] {
+        assert!(alert.what_changed.contains(word), "{}", alert.what_changed);
+    }
+    assert_eq!(alert.since.date(), "2012-11-01");
+    assert!(alert.cause.contains("305 mm in an hour"), "the reason of the check: {}", alert.cause);
+    assert!(alert.impact.contains("version 2 of `traffic` was taken"), "{}", alert.impact);
+
+    let empty = rows("2012-11-08", "2012-11-15");
+    let count = empty.row_count();
+    push(empty.with_column("traffic_volume", Values::Int(vec![None; count])).unwrap()).await.unwrap_err();
+    let found = alerts().await;
+    assert_eq!((found.len(), found[0].title.as_str()), (1, "traffic: check `volume-is-there` failed"));
+    assert!(found[0].impact.contains("nothing of the push was taken"), "{}", found[0].impact);
+
+    push(rows("2012-11-15", "2012-11-22")).await.unwrap();
+    assert_eq!(alerts().await[0].state, AlertState::Firing, "one good push may be luck");
+    push(rows("2012-11-22", "2012-11-29")).await.unwrap();
+    assert_eq!(alerts().await[0].state, AlertState::Resolved);
 }
 
 #[tokio::test]
