@@ -142,12 +142,14 @@ fn overall(report: &WindowReport, min_rows: u64) -> State {
     let gap_begins = report.gaps.iter().any(|gap| report.window.holds(gap.from));
     let apart = report.groups.iter().any(|group| group.breached)
         || report.business.iter().any(|figure| figure.breached)
-        || report.segments.iter().any(|segment| segment.state == State::Drift)
+        || report.segments.iter().any(|segment| segment.state == State::Warn)
         || report.multivariate.as_ref().is_some_and(|found| found.state == State::Drift);
     let found = !report.ranges.is_empty() || gap_begins || apart;
     if performance == Some(State::Degraded) {
         State::Degraded
-    } else if report.drift_state == State::Drift {
+    } else if report.drift_state == State::Drift
+        || report.segments.iter().any(|segment| segment.state == State::Drift)
+    {
         State::Drift
     } else if found || report.drift_state == State::Warn || performance == Some(State::Warn) {
         State::Warn

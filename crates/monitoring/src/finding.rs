@@ -11,7 +11,7 @@ pub use act::{Act, ApiCall};
 
 use crate::alert::Verdict;
 use crate::gap::Gap;
-use crate::report::{ColumnDrift, Performance, RangeBreach, State, WindowReport};
+use crate::report::{ColumnDrift, Performance, RangeBreach, SegmentDrift, State, WindowReport};
 use crate::spec::{Action, MonitorSpec, Severity};
 use crate::words;
 
@@ -125,9 +125,15 @@ pub fn observations(spec: &MonitorSpec, report: &WindowReport, earlier: &[Window
     if spec.drift.is_some() {
         observed.push(teller.drift());
     }
-    observed.extend(report.ranges.iter().map(|breach| teller.range(breach)));
+    observed.extend(teller.range());
     observed.extend(report.gaps.iter().map(|gap| teller.gap(gap)));
     observed
+}
+
+/// The segments of a window that are out of bounds, whether they persist or not.
+fn segments_out(report: &WindowReport) -> Vec<&SegmentDrift> {
+    let out = |part: &&SegmentDrift| matches!(part.state, State::Warn | State::Drift);
+    report.segments.iter().filter(out).collect()
 }
 
 struct Teller<'a> {
@@ -207,17 +213,61 @@ impl Teller<'_> {
     fn drift(&self) -> Observation {
         let fingerprint = format!("{}/drift", self.model());
         let breached: Vec<&ColumnDrift> = self.report.drift.iter().filter(|column| column.breached).collect();
+        let parts = segments_out(self.report);
         let verdict = match self.report.drift_state {
             State::Drift => Verdict::Firing,
+            _ if parts.iter().any(|part| part.state == State::Drift) => Verdict::Firing,
             State::Warn => Verdict::Pending,
+            _ if !parts.is_empty() => Verdict::Pending,
             state if !state.is_judged() => Verdict::Unknown,
             _ if self.report.drift.iter().all(|column| column.clear || !column.state.is_judged()) => {
                 Verdict::Clear
             }
             _ => Verdict::Holding,
         };
-        let finding = (!breached.is_empty()).then(|| self.drift_finding(breached, fingerprint.clone()));
+        let finding = if !breached.is_empty() {
+            Some(self.drift_finding(breached, fingerprint.clone()))
+        } else if !parts.is_empty() {
+            Some(self.segment_finding(parts, fingerprint.clone()))
+        } else {
+            None
+        };
         Observation { fingerprint, kind: AlertKind::Drift, at: self.report.window.to, verdict, finding }
+    }
+
+    /// Drift of segments while the whole looks as before.
+    fn segment_finding(&self, mut parts: Vec<&SegmentDrift>, fingerprint: String) -> Finding {
+        let rule = self.spec.drift.as_ref();
+        let persistent = parts.iter().any(|part| part.state == State::Drift);
+        parts.retain(|part| !persistent || part.state == State::Drift);
+        let names: Vec<&str> = parts.iter().map(|part| part.segment.as_str()).collect();
+        let out = |past: &WindowReport| {
+            segments_out(past).iter().any(|part| names.contains(&part.segment.as_str()))
+        };
+        let sentences: Vec<&str> = parts.iter().take(5).map(|part| part.words.as_str()).collect();
+        Finding {
+            fingerprint,
+            model: self.model().to_owned(),
+            version: self.report.version,
+            kind: AlertKind::Drift,
+            severity: rule.map_or(Severity::Warn, |rule| rule.severity),
+            title: format!("{}: drift where {}", self.model(), words::list(&names)),
+            what_changed: sentences.join("; "),
+            since: self.since(rule.map_or(1, |rule| rule.persist.of), out),
+            cause: cause::of_segments(self.report, &parts),
+            impact: cause::impact_of_drift(self.report),
+            suggested_action: parts.first().map_or_else(
+                || act::open_report(self.model(), self.report.window),
+                |part| act::for_segment(self.model(), self.report.window, part),
+            ),
+            more_actions: vec![
+                act::open_report(self.model(), self.report.window),
+                act::retrain(self.model()),
+                act::widen(self.model(), self.spec),
+            ],
+            automatic: None,
+            details: json!({ "segments": parts }),
+        }
     }
 
     fn drift_finding(&self, mut breached: Vec<&ColumnDrift>, fingerprint: String) -> Finding {
@@ -244,40 +294,58 @@ impl Teller<'_> {
             suggested_action: act::for_drift(self.model(), self.report.window, &breached),
             more_actions: vec![act::retrain(self.model()), act::widen(self.model(), self.spec)],
             automatic: None,
-            details: json!({ "columns": breached }),
+            details: json!({ "columns": breached, "segments": segments_out(self.report) }),
         }
     }
 
-    fn range(&self, breach: &RangeBreach) -> Observation {
-        let fingerprint = format!("{}/value_range/{}", self.model(), breach.column);
-        let predictions = words::count(breach.rows, "prediction");
-        let was = if breach.rows == 1 { "was" } else { "were" };
+    /// All columns with impossible values are one cause: what breaks one column of a row often breaks others with it.
+    fn range(&self) -> Option<Observation> {
+        let mut breaches: Vec<&RangeBreach> = self.report.ranges.iter().collect();
+        breaches.sort_by_key(|breach| std::cmp::Reverse(breach.rows));
+        let worst = *breaches.first()?;
+        let fingerprint = format!("{}/value_range", self.model());
+        // The same row may be out in several columns: it is counted once at least.
+        let predictions = words::count(worst.rows, "prediction");
+        let least = if breaches.len() > 1 { "at least " } else { "" };
+        let was = if worst.rows == 1 { "was" } else { "were" };
+        let names: Vec<&str> = breaches.iter().map(|breach| breach.column.as_str()).collect();
+        let sentences: Vec<&str> = breaches.iter().take(5).map(|breach| breach.words.as_str()).collect();
+        let mut causes: Vec<String> =
+            breaches.iter().map(|breach| cause::of_range(breach, self.report.volume.rows)).collect();
+        causes.dedup();
+        causes.truncate(2);
         let finding = Finding {
             fingerprint: fingerprint.clone(),
             model: self.model().to_owned(),
             version: self.report.version,
             kind: AlertKind::ValueRange,
             severity: self.spec.value_range.as_ref().map_or(Severity::Error, |rule| rule.severity),
-            title: format!("{}: impossible values of `{}`", self.model(), breach.column),
-            what_changed: breach.words.clone(),
-            since: breach.first,
-            cause: cause::of_range(breach, self.report.volume.rows),
+            title: format!("{}: impossible values of {}", self.model(), words::list(&names)),
+            what_changed: sentences.join("; "),
+            since: breaches.iter().map(|breach| breach.first).min().unwrap_or(worst.first),
+            cause: causes.join("; "),
             impact: format!(
-                "{predictions} {was} made from values that the model has never seen; they are guesses, and such rows \
-                 would spoil the next training"
+                "{least}{predictions} {was} made from values that the model has never seen; they are guesses, and such \
+                 rows would spoil the next training"
             ),
-            suggested_action: act::rows_out_of_range(self.model(), breach),
-            more_actions: vec![act::open_report(self.model(), self.report.window)],
+            suggested_action: act::rows_out_of_range(self.model(), worst),
+            more_actions: breaches
+                .iter()
+                .skip(1)
+                .take(4)
+                .map(|breach| act::rows_out_of_range(self.model(), breach))
+                .chain([act::open_report(self.model(), self.report.window)])
+                .collect(),
             automatic: None,
-            details: json!({ "range": breach }),
+            details: json!({ "range": worst, "ranges": breaches }),
         };
-        Observation {
+        Some(Observation {
             fingerprint,
             kind: finding.kind,
             at: self.report.window.to,
             verdict: Verdict::Firing,
             finding: Some(finding),
-        }
+        })
     }
 
     fn gap(&self, gap: &Gap) -> Observation {

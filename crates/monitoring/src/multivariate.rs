@@ -20,6 +20,8 @@ const FEWEST: usize = 50;
 const FEWEST_BLOCKS: usize = 4;
 /// Share of further windows of the reference that stay below its own variation.
 const FURTHER_WINDOWS: f64 = 0.99;
+/// Rows so near to what is rebuilt of them are rebuilt whole, in standard deviations.
+const NOTHING: f64 = 1e-9;
 /// So much farther away matters.
 const FARTHER: f64 = 1.15;
 
@@ -188,6 +190,10 @@ pub(crate) fn judge(
     }
     let value = numbers.iter().map(|row| learned.subspace.distance(row)).sum::<f64>() / numbers.len() as f64;
     let (usual, threshold) = learned.usual(length);
+    if usual <= NOTHING {
+        // As many directions as inputs rebuild every row, whatever it is; what is left is rounding.
+        return blank(State::NotEnoughData, count, "too few inputs to tell how they hang together");
+    }
     let far = value >= threshold;
     let figures = format!(
         "rows are {} from what the {} rebuild, {} in the reference; up to {} is usual",

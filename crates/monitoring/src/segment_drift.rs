@@ -4,7 +4,7 @@ use stats::adjusted_p_values;
 
 use crate::current::Current;
 use crate::drift::{self, Comparison};
-use crate::report::{ColumnDrift, SegmentDrift, State};
+use crate::report::{ColumnDrift, SegmentDrift, State, WindowReport};
 use crate::rows::Reference;
 use crate::spec::MonitorSpec;
 use crate::stretch::StretchProfile;
@@ -17,13 +17,16 @@ const FALSE_DISCOVERY: f64 = 0.01;
 /// The segments of a window, those first that differ and then those with most rows.
 ///
 /// Each segment is compared with the rows of the reference that are of it; all columns of all segments are one run, of
-/// which at most one finding of a hundred is false (Benjamini-Hochberg).
+/// which at most one finding of a hundred is false (Benjamini-Hochberg). A segment in which something differs is `warn`,
+/// and `drift` when it was so in `windows` of the last `of` windows in which it could be judged. `earlier` are reports of
+/// the same version, oldest first; the columns may differ from window to window.
 #[must_use]
 pub fn judge_segments(
     spec: &MonitorSpec,
     window: Window,
     reference: &Reference,
     segments: &[(String, StretchProfile)],
+    earlier: &[&WindowReport],
 ) -> Vec<SegmentDrift> {
     let Some(rule) = &spec.drift else { return Vec::new() };
     let mut judged: Vec<(&str, u64, Vec<ColumnDrift>)> = segments
@@ -65,6 +68,11 @@ pub fn judge_segments(
             let state = match (known, differing.is_empty()) {
                 (false, _) => State::NotEnoughData,
                 (true, true) => State::Ok,
+                (true, false)
+                    if 1 + breaches_before(earlier, segment, rule.persist.of) >= rule.persist.windows =>
+                {
+                    State::Drift
+                }
                 (true, false) => State::Warn,
             };
             let names: Vec<&str> = differing.iter().map(|column| column.column.as_str()).collect();
@@ -82,6 +90,26 @@ pub fn judge_segments(
             }
         })
         .collect();
-    found.sort_by_key(|segment| (segment.state != State::Warn, std::cmp::Reverse(segment.rows)));
+    let rank = |state: State| match state {
+        State::Drift => 0,
+        State::Warn => 1,
+        _ => 2,
+    };
+    found.sort_by_key(|segment| (rank(segment.state), std::cmp::Reverse(segment.rows)));
     found
 }
+
+/// In how many of the windows before, of those in which it was judged, a segment differed.
+fn breaches_before(earlier: &[&WindowReport], segment: &str, of: usize) -> usize {
+    earlier
+        .iter()
+        .rev()
+        .filter_map(|report| report.segments.iter().find(|past| past.segment == segment))
+        .filter(|past| past.state.is_judged())
+        .take(of.saturating_sub(1))
+        .filter(|past| matches!(past.state, State::Warn | State::Drift))
+        .count()
+}
+
+#[cfg(test)]
+mod tests;

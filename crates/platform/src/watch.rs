@@ -166,7 +166,9 @@ impl Platform {
         let business = self.business(applied, spec, range).await?;
         let segments = match (&reference, &profile) {
             (Some(reference), Some(_)) if !spec.segments.is_empty() => {
-                self.segments_between(applied, summed, spec, reference, look.window).await?
+                let earlier =
+                    look.earlier.iter().filter(|report| report.version == version).cloned().collect();
+                self.segments_between(applied, summed, spec, reference, (look.window, earlier)).await?
             }
             _ => Vec::new(),
         };
@@ -196,7 +198,7 @@ impl Platform {
         summed: &Summed,
         spec: &MonitorSpec,
         reference: &Arc<Reference>,
-        window: Window,
+        (window, earlier): (Window, Vec<WindowReport>),
     ) -> Result<Vec<SegmentDrift>, Error> {
         let named = self.segments_within(applied, summed, (window.from, window.to)).await?;
         let mut found = Vec::new();
@@ -207,9 +209,11 @@ impl Platform {
             }
         }
         let (spec, reference) = (spec.clone(), Arc::clone(reference));
-        tokio::task::spawn_blocking(move || judge_segments(&spec, window, &reference, &found))
-            .await
-            .map_err(|cause| Error::Stored { what: "profiles", cause: cause.to_string() })
+        let judged = tokio::task::spawn_blocking(move || {
+            let earlier: Vec<&WindowReport> = earlier.iter().collect();
+            judge_segments(&spec, window, &reference, &found, &earlier)
+        });
+        judged.await.map_err(|cause| Error::Stored { what: "profiles", cause: cause.to_string() })
     }
 
     /// The window's figures of the business: a query each over its rows. One that fails says so in its place.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::gap::Gap;
-use crate::report::{ColumnDrift, RangeBreach};
+use crate::report::{ColumnDrift, RangeBreach, SegmentDrift};
 use crate::spec::MonitorSpec;
 use crate::window::Window;
 
@@ -143,6 +143,25 @@ pub(crate) fn for_drift(model: &str, window: Window, breached: &[&ColumnDrift]) 
         within(window)
     );
     sql("See the values that came", &query)
+}
+
+/// The values of the first column that drifted in a segment, in that segment.
+pub(crate) fn for_segment(model: &str, window: Window, part: &SegmentDrift) -> Act {
+    let (Some(column), Some((own, value))) =
+        (part.columns.iter().find(|column| *column != "prediction"), part.segment.split_once('='))
+    else {
+        return open_report(model, window);
+    };
+    let name = identifier(column);
+    let query = format!(
+        "select {name}, count(*) as predictions from {}.predictions where {} and {} = '{}' \
+         group by 1 order by 2 desc limit 50",
+        identifier(model),
+        within(window),
+        identifier(own),
+        value.replace('\'', "''")
+    );
+    sql("See the values that came there", &query)
 }
 
 fn sql(label: &str, query: &str) -> Act {

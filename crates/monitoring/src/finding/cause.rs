@@ -3,7 +3,7 @@
 use base::Period;
 
 use crate::gap::Gap;
-use crate::report::{ColumnDrift, Performance, RangeBreach, State, WindowReport};
+use crate::report::{ColumnDrift, Performance, RangeBreach, SegmentDrift, State, WindowReport};
 use crate::words;
 
 /// A day with this share of the whole error is the cause by itself.
@@ -119,6 +119,23 @@ pub(crate) fn of_drift(report: &WindowReport, breached: &[&ColumnDrift]) -> Stri
             .to_owned();
     }
     "no sign of a broken source: the world seems to have moved".to_owned()
+}
+
+/// Some segments only: what is peculiar to them.
+pub(crate) fn of_segments(report: &WindowReport, parts: &[&SegmentDrift]) -> String {
+    let calm: Vec<&str> = report
+        .segments
+        .iter()
+        .filter(|part| part.state == State::Ok)
+        .map(|part| part.segment.as_str())
+        .collect();
+    let names: Vec<&str> = parts.iter().map(|part| part.segment.as_str()).collect();
+    let elsewhere =
+        if calm.is_empty() { String::new() } else { format!("; {} is as before", words::list(&calm)) };
+    format!(
+        "only rows where {} have changed, not the whole{elsewhere}: look at what sends or makes these rows",
+        words::list(&names)
+    )
 }
 
 fn change_of_unit(column: &ColumnDrift) -> Option<(f64, &'static str)> {

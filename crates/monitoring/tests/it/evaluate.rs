@@ -113,6 +113,29 @@ fn column<'a>(report: &'a WindowReport, name: &str) -> &'a ColumnDrift {
 }
 
 #[test]
+fn columns_that_are_impossible_together_are_one_finding() {
+    let reference = reference();
+    let mut report = evaluate(0, &rows(0, 1, Plant::Unit, 7), Some(&reference), &[]);
+    let heat = report.ranges[0].clone();
+    let mut wind = heat.clone();
+    wind.column = "wind".to_owned();
+    wind.rows = heat.rows + 1;
+    wind.words = "`wind` reached 400".to_owned();
+    wind.first = heat.first.minus(Period::from_hours(1));
+    report.ranges.push(wind.clone());
+    let found: Vec<Finding> =
+        findings(&spec(), &report, &[]).into_iter().filter(|one| one.kind == AlertKind::ValueRange).collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].fingerprint, "traffic/value_range");
+    assert_eq!(found[0].title, "traffic: impossible values of `wind` and `heat`");
+    assert_eq!(found[0].what_changed, format!("{}; {}", wind.words, heat.words));
+    assert_eq!(found[0].since, wind.first);
+    assert!(found[0].impact.starts_with("at least "), "{}", found[0].impact);
+    let acts: Vec<&str> = found[0].more_actions.iter().map(|act| act.command.as_str()).collect();
+    assert!(found[0].suggested_action.command.contains("wind") && acts[0].contains("heat"), "{acts:?}");
+}
+
+#[test]
 fn a_quiet_week_is_ok() {
     let (report, found) = second_week(Plant::Nothing);
     assert_eq!((report.state, report.drift_state), (State::Ok, State::Ok));
