@@ -36,7 +36,7 @@ async fn check(archive: &Archive, id: Uuid) {
     assert_eq!(asked.texts("model").unwrap(), [Some(one.model.clone())]);
     assert_eq!(asked.times("event_time").unwrap(), [Some(one.event_time.as_micros())]);
     assert_eq!(asked.numbers("version").unwrap(), [Some(one.version as f64)]);
-    assert_eq!(asked.texts("entity").unwrap(), [one.entity.clone()]);
+    assert_eq!(asked.texts("entity").unwrap(), std::slice::from_ref(&one.entity));
     let real = |cell: &Cell| match cell {
         Cell::Real(value) => Some(*value),
         _ => None,
@@ -103,7 +103,7 @@ async fn story(steps: Vec<Step>, ordered: bool, asked: [u8; 3]) {
         match step {
             Step::Append(count) => {
                 let from = rows.len() as u128;
-                let model = |n: u128| if n % 3 == 0 { "another" } else { "traffic" };
+                let model = |n: u128| if n.is_multiple_of(3) { "another" } else { "traffic" };
                 let more: Vec<Prediction> = (from..from + u128::from(count))
                     .map(|n| Prediction {
                         entity: Some(format!("e-{}", n % 40)),

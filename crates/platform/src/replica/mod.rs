@@ -161,9 +161,16 @@ impl Replica {
         }
         let text = serde_json::to_vec(&feed).unwrap_or_default();
         let version = feed.primary;
+        // What is first served is remembered before anybody can hear that it is; later, what was served before stays until
+        // what comes in its place could be served.
+        let is_first = !self.memory(name).exists();
+        if is_first {
+            self.remember(name, &text);
+        }
         self.serve(feed).await.map_err(|error| Refusal::Refused(error.to_string()))?;
-        // Only what could be served is worth to be remembered.
-        self.remember(name, &text);
+        if !is_first {
+            self.remember(name, &text);
+        }
         match version {
             Some(version) => tracing::info!(deployment.name = %name, "`{name}` serves version {version}"),
             None => {
